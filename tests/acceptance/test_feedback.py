@@ -209,7 +209,7 @@ async def test_one_question_is_asked_of_another_model_and_typed_again_of_a_third
     assert (await office.answered(root, 3))[2].text.startswith("Sum up what was said here")
     told = office.slack.slash(office.ann, office.channel, "/dovecote", "again")
     await told.acknowledged()
-    assert "write" in str(office.slack.ephemerals(office.ann)[-1].blocks)
+    assert "write" in str(office.slack.ephemerals(office.ann)[-1].text)
 
     # Chosen from the menu of the form behind 👎.
     other = office.ask("which?\n@@model")

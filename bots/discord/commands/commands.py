@@ -21,7 +21,7 @@ from bots.common.shapes import Json, mapping
 from bots.discord.client import errors, places, telling
 from bots.discord.commands.configuring import Configuring
 from bots.discord.commands.later import Laters
-from bots.discord.commands.tree import VERSIONS, tree_for
+from bots.discord.commands.tree import VERSIONS, Translations, tree_for
 from bots.discord.panels import panels
 from bots.discord.panels.forms import Values
 from bots.discord.reading import events, saying
@@ -61,6 +61,7 @@ class Commands:
     async def register(self) -> None:
         """Tells Discord which commands there are, until it has taken them."""
         pause = REGISTER_AGAIN
+        await self.tree.set_translator(Translations())
         while True:
             try:
                 await self.tree.sync()

@@ -12,27 +12,51 @@ from discord import app_commands
 from bots.common import words
 from bots.discord.client import errors, telling
 from host.ports import commands
+from host.words import ENGLISH, known, mark, spoken
 
 log = logging.getLogger(__name__)
 
 LIMITS, SHOWN, VERSIONS = "limits", "shown", "versions"
 PARTS = {  # of `config`
-    "answers": "Who answers, when, told what, for how much",
-    LIMITS: "Effort, tools, who may ask and who may change",
-    SHOWN: "What is seen of its work, and time and cost below answers",
-    VERSIONS: "Earlier versions",
+    "answers": mark("Who answers, when, told what, for how much"),
+    LIMITS: mark("Effort, tools, who may ask and who may change"),
+    SHOWN: mark("What is seen of its work, and time and cost below answers"),
+    VERSIONS: mark("Earlier versions"),
 }
 
 PLAIN = {  # commands without an option
-    "tasks": "What is scheduled, with buttons to pause, run and cancel",
-    "stop": "Stop what the agent is doing here",
-    "status": "What runs here",
-    "clear": "Forget what was said here",
-    "mute": "Keep the agent quiet here until it is mentioned",
-    "usage": "What the agents cost today and this month",
-    "help": "How to talk to the agent, and what else it understands",
+    "tasks": mark("What is scheduled, with buttons to pause, run and cancel"),
+    "stop": mark("Stop what the agent is doing here"),
+    "status": mark("What runs here"),
+    "clear": mark("Forget what was said here"),
+    "mute": mark("Keep the agent quiet here until it is mentioned"),
+    "usage": mark("What the agents cost today and this month"),
+    "help": mark("How to talk to the agent, and what else it understands"),
 }
 Interaction = discord.Interaction[Any]
+
+
+class Translations(app_commands.Translator):
+    """Descriptions, choices and what stands in menus, by how people read Discord. What is typed is the same everywhere."""
+
+    async def translate(
+        self,
+        string: app_commands.locale_str,
+        locale: discord.Locale,
+        context: app_commands.TranslationContextTypes,
+    ) -> str | None:
+        menu = isinstance(context.data, app_commands.ContextMenu)
+        if context.location in _TYPED and not menu:
+            return None
+        told = known(string.message).told(spoken(locale.value) or ENGLISH)
+        return told if told != string.message else None
+
+
+_TYPED = (
+    app_commands.TranslationContextLocation.command_name,
+    app_commands.TranslationContextLocation.group_name,
+    app_commands.TranslationContextLocation.parameter_name,
+)
 
 
 class Handlers(Protocol):
@@ -77,38 +101,42 @@ def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.Command
     for name, description in PLAIN.items():
         tree.add_command(_plain(name, description, getattr(handlers, name)))
 
-    @tree.command(name="ask", description="Ask the agent")
-    @app_commands.describe(question="What you want to know or have done")
+    @tree.command(name="ask", description=mark("Ask the agent"))
+    @app_commands.describe(question=mark("What you want to know or have done"))
     async def ask(interaction: Interaction, question: str) -> None:
         await handlers.ask(interaction, question)
 
-    @tree.command(name="why", description="What became of a message")
-    @app_commands.describe(message="The message's link; leave it out for the last one here")
+    @tree.command(name="why", description=mark("What became of a message"))
+    @app_commands.describe(message=mark("The message's link; leave it out for the last one here"))
     async def why(interaction: Interaction, message: str = "") -> None:
         await handlers.why(interaction, message)
 
-    @tree.command(name="again", description="Answer the last question here once more")
-    @app_commands.describe(model="By which model; leave it out for the agent's own")
+    @tree.command(name="again", description=mark("Answer the last question here once more"))
+    @app_commands.describe(model=mark("By which model; leave it out for the agent's own"))
     async def again(interaction: Interaction, model: str = "") -> None:
         await handlers.again(interaction, model)
 
-    @tree.command(name="handoff", description="Give this thread to another agent, with what was said")
-    @app_commands.describe(agent="Its name", request="What it is asked to do now; leave it out to wait")
+    @tree.command(name="handoff", description=mark("Give this thread to another agent, with what was said"))
+    @app_commands.describe(
+        agent=mark("Its name"), request=mark("What it is asked to do now; leave it out to wait")
+    )
     async def handoff(interaction: Interaction, agent: str, request: str = "") -> None:
         await handlers.handoff(interaction, f"{agent} {request}".strip())
 
-    @tree.command(name="memory", description="What the agent noted here, to be seen, corrected and forgotten")
+    @tree.command(
+        name="memory", description=mark("What the agent noted here, to be seen, corrected and forgotten")
+    )
     @app_commands.describe(
-        words="The lines with these words; leave it out for all",
-        correct="The mark of a line that is to say something else: what stands in `words`",
-        forget="The mark of what is to be forgotten, or: everything",
-        sure="Whether to forget it at once",
+        words=mark("The lines with these words; leave it out for all"),
+        correct=mark("The mark of a line that is to say something else: what stands in `words`"),
+        forget=mark("The mark of what is to be forgotten, or: everything"),
+        sure=mark("Whether to forget it at once"),
     )
     async def memory(
         interaction: Interaction, words: str = "", correct: str = "", forget: str = "", sure: bool = False
     ) -> None:
         orders = {f"correct {correct} {words}": correct, f"forget {forget} {'yes' if sure else ''}": forget}
-        text = next((order for order, mark in orders.items() if mark), words)
+        text = next((order for order, named in orders.items() if named), words)
         await handlers.memory(interaction, text.strip())
 
     _add_of_the_place(tree, handlers)
@@ -129,16 +157,20 @@ def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.Command
 def _add_of_the_place(tree: app_commands.CommandTree[Any], handlers: Handlers) -> None:
     """What holds where they are given."""
 
-    @tree.command(name="config", description="Who answers in this channel, how, and who may ask (owners)")
-    @app_commands.describe(part="Leave it out for who answers", revert="The version that is to hold again")
+    @tree.command(
+        name="config", description=mark("Who answers in this channel, how, and who may ask (owners)")
+    )
+    @app_commands.describe(
+        part=mark("Leave it out for who answers"), revert=mark("The version that is to hold again")
+    )
     @app_commands.choices(part=[app_commands.Choice(name=name, value=value) for value, name in PARTS.items()])
     async def config(
         interaction: Interaction, part: str = "", revert: app_commands.Range[int, 0] | None = None
     ) -> None:
         await handlers.config(interaction, part, revert)
 
-    @tree.command(name="grants", description="Which tools are allowed in advance here")
-    @app_commands.describe(revoke="The number of what is to be taken back")
+    @tree.command(name="grants", description=mark("Which tools are allowed in advance here"))
+    @app_commands.describe(revoke=mark("The number of what is to be taken back"))
     async def grants(interaction: Interaction, revoke: app_commands.Range[int, 1] | None = None) -> None:
         await handlers.grants(interaction, revoke)
 
@@ -146,18 +178,20 @@ def _add_of_the_place(tree: app_commands.CommandTree[Any], handlers: Handlers) -
 def _add_said(tree: app_commands.CommandTree[Any], handlers: Handlers) -> None:
     """What is said in a thread, to the agent or beside it."""
 
-    @tree.command(name="summary", description="Sum up what was said here")
-    @app_commands.describe(wish="What it is to be about, or how; leave it out for all")
+    @tree.command(name="summary", description=mark("Sum up what was said here"))
+    @app_commands.describe(wish=mark("What it is to be about, or how; leave it out for all"))
     async def summary(interaction: Interaction, wish: str = "") -> None:
         await handlers.said(interaction, commands.SUMMARY, wish)
 
-    @tree.command(name="queue", description="Ask once the agent is done with what it is at")
-    @app_commands.describe(question="What you want to know or have done then")
+    @tree.command(name="queue", description=mark("Ask once the agent is done with what it is at"))
+    @app_commands.describe(question=mark("What you want to know or have done then"))
     async def queue(interaction: Interaction, question: str) -> None:
         await handlers.said(interaction, commands.QUEUE, question)
 
-    @tree.command(name="aside", description="Say something among people, which the agent does not answer")
-    @app_commands.describe(words="What you say")
+    @tree.command(
+        name="aside", description=mark("Say something among people, which the agent does not answer")
+    )
+    @app_commands.describe(words=mark("What you say"))
     async def aside(interaction: Interaction, words: str) -> None:
         await handlers.said(interaction, commands.ASIDE, words)
 
@@ -165,15 +199,15 @@ def _add_said(tree: app_commands.CommandTree[Any], handlers: Handlers) -> None:
 def _add_menus(tree: app_commands.CommandTree[Any], handlers: Handlers) -> None:
     """Those of a message."""
 
-    @tree.context_menu(name="Ask about this message")
+    @tree.context_menu(name=mark("Ask about this message"))
     async def ask_about(interaction: Interaction, message: discord.Message) -> None:
         await handlers.ask_about(interaction, message)
 
-    @tree.context_menu(name="Remind me / make a task")
+    @tree.context_menu(name=mark("Remind me / make a task"))
     async def put_off(interaction: Interaction, message: discord.Message) -> None:
         await handlers.put_off(interaction, message)
 
-    @tree.context_menu(name="What became of it?")
+    @tree.context_menu(name=mark("What became of it?"))
     async def became(interaction: Interaction, message: discord.Message) -> None:
         await handlers.why(interaction, str(message.id))
 

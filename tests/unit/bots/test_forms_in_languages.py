@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import discord
@@ -13,6 +14,7 @@ from bots.common import judging as common
 from bots.common import words
 from bots.discord.client import telling
 from bots.discord.commands import later as discord_later
+from bots.discord.commands.tree import Handlers, Translations, tree_for
 from bots.discord.panels import judging as discord_judging
 from bots.discord.panels import rules as discord_rules
 from bots.discord.questions import questions as discord_questions
@@ -98,3 +100,26 @@ async def test_discords_forms_and_buttons_are_short_enough(language: str) -> Non
             assert len(getattr(label.component, "placeholder", None) or "") <= 100
     labels = [*words.ORDERS.values(), common.TRY_AGAIN, *(label for _, label in discord_later.CHOICES)]
     assert [label for label in told(labels, language) if len(label) > 80] == []
+
+
+async def test_discords_commands_are_described_in_every_language_and_short_enough() -> None:
+    client = discord.Client(intents=discord.Intents.none())
+    tree = tree_for(client, SimpleNamespace(**dict.fromkeys(Handlers.__dict__)))
+    translations = Translations()
+    kinds = (discord.AppCommandType.chat_input, discord.AppCommandType.message)
+    for command in (one for kind in kinds for one in tree.get_commands(type=kind)):
+        payload: dict[str, Any] = await command.get_translated_payload(tree, translations)
+        for part in (payload, *payload.get("options", ()), *_choices(payload)):
+            for field, most in (("name", 100 if "value" in part else 32), ("description", 100)):
+                told = part.get(f"{field}_localizations", {})
+                assert all(1 <= len(text) <= most for text in told.values()), (part["name"], told)
+            menu = payload["type"] != discord.AppCommandType.chat_input.value
+            described = part.get(
+                "name_localizations" if menu or "value" in part else "description_localizations"
+            )
+            assert set(described or {}) == {"de", "es-ES", "es-419", "ja", "zh-CN", "zh-TW"}, part["name"]
+
+
+def _choices(payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for option in payload.get("options", ()):
+        yield from option.get("choices", ())
