@@ -14,7 +14,7 @@ import pytest
 
 from host.governance import audit, requests, rules
 from host.governance.access import LOCAL
-from host.ports.controls import ChannelRules
+from host.ports.controls import ChannelRules, Judged
 from host.ports.events import Author, Viewer
 from host.registry import places
 from host.registry.port import Statements
@@ -22,7 +22,7 @@ from sessiondb import Address
 from tests.fakes.platform import TIMEOUT
 from tests.support.browsing import WEB, browsing
 from tests.support.hosting import config, serving
-from tests.support.viewing import answered, recorded, spend
+from tests.support.viewing import answered, recorded, spend, viewer
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)> \u202egnp.exe {{ 7 * 7 }} & "quoted"'
 VIEWS = ("/", "/conversations", "/failures", "/tasks", "/costs", "/decisions", "/audit")
@@ -351,7 +351,12 @@ async def test_what_was_spent_is_plotted_by_day_channel_person_and_model(tmp_pat
     async with serving(config(tmp_path, web=WEB)) as (host, bot), browsing(host, tmp_path) as browser:
         await answered(bot, "c", "hello", privacy="public", mentioned=True)
         await spend(host, Address("memory", "w", "c"), 2_250_000)
+        assert "thought of answers" not in (await browser.get("/costs")).shown
+        for author, choice in (("U1", "good"), ("U2", "bad"), ("U3", "good")):
+            said = Judged(bot.sent[-1].key, choice, 10)  # type: ignore[arg-type]
+            await host.controls.judge(viewer(Author(author, author), "c"), said)
         seen = await browser.get("/costs")
+    assert re.search(r"default \S+ 2 1 67%", seen.shown)
     assert seen.text.count("<rect") > 30
     for told in (
         "Cost by agent default $2.25",
