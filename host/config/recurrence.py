@@ -39,6 +39,16 @@ FIELDS = (  # name, how many values it has, what a step counts anew in
 ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth"}  # weeks of a month: its days 1 to 7, and so on
 _STEP = re.compile(r"(\*|\d+-\d+|\d+)/([1-9]\d*)")
 _ORDINAL = re.compile(r"\b(\d*(?<!1)[123])th\b")
+_PLAINLY = (
+    (re.compile(r"\bon (\w+day) through (\w+day)\b"), r"from \1 to \2"),
+    (re.compile(r"\bon Sunday and Saturday\b"), "on Saturday and Sunday"),
+    (re.compile(r"^at minute 0 past every (\w+) hour\b"), r"every \1 hour, on the hour"),
+    (re.compile(r"^at minute 0 past every hour\b"), "every hour on the hour"),
+    (re.compile(r"^at minute (\d+) past every (\w+) hour\b"), r"every \2 hour, at minute \1"),
+    (re.compile(r"\bfrom (\d+) through (\d+)\b"), r"from \1 to \2"),
+    (re.compile(r"\bfrom (\d\d:\d\d) through (\d\d:\d\d)\b"), r"from \1 to \2"),
+    (re.compile(r"^at the start of every hour\b"), "every hour on the hour"),
+)
 EARLIEST_YEAR, LATEST_YEAR = 1970, 9000  # what every zone can tell, with room for its offset
 SAMPLE = 200  # occurrences looked at for the shortest interval: more than a day of any hour and minute
 LOOK_BACK = (3_600_000, 86_400_000, 40 * 86_400_000, 400 * 86_400_000, 5 * 366 * 86_400_000)  # ms
@@ -131,7 +141,7 @@ class Schedule:
         except CronSimError:
             return as_it_is(f"{self.cron} ({self.zone})")
         text = str(parsed.explain())
-        english = f"{text[0].lower()}{_ordinals(text[1:])}{self._uneven()}{_either(parsed)} ({self.zone})"
+        english = f"{_plainly(text[0].lower() + _ordinals(text[1:]))}{self._uneven()}{_either(parsed)} ({self.zone})"
         return recurring(self.cron, self.zone, english)
 
     def _uneven(self) -> str:
@@ -241,6 +251,13 @@ def _instead(name: str, step: int) -> str:
     return (
         "Name the minutes and hours themselves, such as `0 0,7,14,21 * * *`, or take one that divides a day"
     )
+
+
+def _plainly(text: str) -> str:
+    """As people say it."""
+    for pattern, words in _PLAINLY:
+        text = pattern.sub(words, text)
+    return text
 
 
 def _ordinals(text: str) -> str:

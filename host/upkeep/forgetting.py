@@ -282,12 +282,20 @@ def _unwrite(writer: InboundWriter, *, person: Person, alone: bool) -> None:
             if message.author_id == person.user:
                 writer.settle(message.id, Status.CANCELLED, NOBODY)
         for task in writer.tasks.all():
-            if task.owner != person.user and person.user not in task.mentions:
+            begins = task.awaited is not None and person.user in task.awaited.by
+            if task.owner != person.user and person.user not in task.mentions and not begins:
                 continue
             mentions = tuple(one for one in task.mentions if one != person.user)
             owner = "" if task.owner == person.user else task.owner
             changed = dataclasses.replace(task, mentions=mentions, owner=owner)
-            writer.tasks.put(dataclasses.replace(changed, state="cancelled") if alone else changed)
+            over = alone
+            if (
+                begins and task.awaited is not None
+            ):  # whom nobody may begin any more is over: it is not for everybody now
+                by = tuple(one for one in task.awaited.by if one != person.user)
+                changed = dataclasses.replace(changed, awaited=dataclasses.replace(task.awaited, by=by))
+                over = over or not by
+            writer.tasks.put(dataclasses.replace(changed, state="cancelled") if over else changed)
 
 
 def _empty(folder: Path) -> None:

@@ -24,7 +24,7 @@ async def test_the_answer_names_the_next_times_in_the_zone_of_whoever_asked(tmp_
         text = await ask(
             bot, "D1", call("schedule_task", title="Stand-up", prompt="summarise", cron="0 9 * * 1-5")
         )
-        assert "at 09:00 on Monday through Friday (Europe/Berlin)" in text
+        assert "at 09:00 from Monday to Friday (Europe/Berlin)" in text
         assert text.count("09:00 Europe/Berlin") == 5
         listed = await ask(bot, "D1", call("list_tasks"))
         assert task_id(text) in listed

@@ -197,7 +197,7 @@ def test_the_latest_due_time_is_found_however_long_ago_the_last_one_was() -> Non
 def test_it_says_when_in_words() -> None:
     assert (
         Schedule("Europe/Berlin", cron="0 9 * * 1-5").in_words()
-        == "at 09:00 on Monday through Friday (Europe/Berlin)"
+        == "at 09:00 from Monday to Friday (Europe/Berlin)"
     )
     assert (
         Schedule("UTC", at=at("2026-12-31 18:00")).in_words()
