@@ -181,6 +181,7 @@ class Backfill:
             channel: asyncio.create_task(one(channel), name=f"slack:fill:{channel}")
             for channel in self._gates
         }
+        self._turns.is_slow()  # unless that was long ago
         slow = asyncio.create_task(self._turns.slow.wait(), name="slack:slow")
         try:
             found = await self._until_slow(set(tasks.values()), slow)
@@ -242,7 +243,7 @@ class Backfill:
 
     @property
     def slow(self) -> bool:
-        return self._turns.slow.is_set()
+        return self._turns.is_slow()
 
     async def probe(self) -> int:
         """Where histories are read slowly: whether the liveliest channel holds what nobody told us, as far as one page says."""

@@ -21,6 +21,9 @@ from host.ports.bot import Rejected
 TRIES = 5  # of one page that fails
 PAUSE = 1.0  # s until the second of them; each later one waits as much longer
 EVERY = 2  # turns of which one is taken: the others are for those who are waited for
+FORGOTTEN = (
+    3_600.0  # s after which Slack's last word about it counts no more: a burst is not how an app lives
+)
 SHORT = 2.4  # s that a live event can wait for what was missed: who has to wait longer reads beside it
 
 FEW = ("conversations_history", "conversations_replies")  # of which Slack allows some apps one a minute
@@ -34,7 +37,14 @@ class Turns:
         self.slow = asyncio.Event()  # Slack has asked to wait for longer than a live event can
         self._free_at: defaultdict[str, float] = defaultdict(float)  # loop time, by method
         self._pause: defaultdict[str, float] = defaultdict(float)  # s that Slack asked for last
+        self._asked_at = 0.0  # loop time at which Slack asked for it last
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def is_slow(self) -> bool:
+        if self.slow.is_set() and asyncio.get_running_loop().time() - self._asked_at > FORGOTTEN:
+            self.slow.clear()
+            self._pause.clear()
+        return self.slow.is_set()
 
     def free(self, method: Method) -> bool:
         return asyncio.get_running_loop().time() >= self._free_at[_name(method)]
@@ -57,7 +67,7 @@ class Turns:
 
     def _alone(self, name: str) -> AbstractAsyncContextManager[Any]:
         """Where there is one turn a minute, who comes second would be refused."""
-        return self._locks[name] if self.slow.is_set() and name in FEW else nullcontext()
+        return self._locks[name] if self.is_slow() and name in FEW else nullcontext()
 
     async def _once(self, method: Method, arguments: dict[str, Any]) -> AsyncSlackResponse:
         name, clock = _name(method), asyncio.get_running_loop().time
@@ -71,7 +81,8 @@ class Turns:
         if name not in FEW or not is_rate_limited(error) or retry_after(error) <= SHORT:
             return False
         self._pause[name] = retry_after(error)
-        self._free_at[name] = asyncio.get_running_loop().time() + self._pause[name]
+        self._asked_at = asyncio.get_running_loop().time()
+        self._free_at[name] = self._asked_at + self._pause[name]
         self.slow.set()
         return True
 

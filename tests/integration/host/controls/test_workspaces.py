@@ -296,3 +296,24 @@ async def ids(host: Host) -> list[str]:
         ]
 
     return await host.house.records.db.read(job)
+
+
+async def test_what_happened_on_one_server_of_discord_is_shown_on_no_other(tmp_path: Path) -> None:
+    """There an id is the same person's everywhere: they may be on both, and others beside them on one."""
+
+    class DiscordLike(MemoryBot):
+        channel_type = "discord"
+
+    bot, one, other = DiscordLike(), Address("discord", "100", "11"), Address("discord", "200", "21")
+    access = {"unknown": "deny", "users": ["discord:1", "discord:2"], "owners": ["discord:9"]}
+    owner = Viewer(Author("9", "Olga"), one, "public")
+    async with serving(config(tmp_path, access=access), bot) as (host, _):
+        await bot.say("11", SECRET, author=Author("1", "Ann"), address=one, privacy="public", mentioned=True)
+        await bot.until(lambda: len(bot.sent) == 1)
+        await spend(host, one, 3_210_000)
+        await host.controls.set_rules(owner, ChannelRules(instructions=f"Call it {SECRET}."))
+        assert SECRET in await all_told(host, Viewer(Author("1", "Ann"), one, "public"))
+        for who in (Author("1", "Ann"), Author("2", "Bob")):
+            for place, privacy in ((other, "public"), (Address("discord", "", f"3{who.id}"), "dm")):
+                shown = await all_told(host, Viewer(who, place, privacy))  # type: ignore[arg-type]
+                assert [word for word in (SECRET, "3.21") if word in shown] == []
