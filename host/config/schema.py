@@ -354,7 +354,7 @@ class Host(_Model):
     zone: Zone = "UTC"
     language: Language = "en"  # of what the host itself says, where nothing else is set or known
     task_window: Annotated[float, Field(ge=0, le=3_600)] = (
-        300.0  # s over which tasks of the same minute are spread; each is told how late it may begin
+        60.0  # s over which tasks of the same minute are spread; each is told how late it may begin
     )
 
 

@@ -204,7 +204,7 @@ async def test_status_tasks_and_config_speak_of_the_place_where_they_are_asked(t
         await answered(bot, "general", "!tasks", address=THREAD, privacy="public")
         listed = bot.said("general")[-1]
         assert re.match(
-            r"- \*\*Report now\*\* \(t[0-9a-f]{9}\): at 09:00 every day \(UTC\), within 5 minutes, next ",
+            r"- \*\*Report now\*\* \(t[0-9a-f]{9}\): at 09:00 every day \(UTC\), within 1 minute, next ",
             listed,
         )
         await answered(bot, "random", "!tasks", **PUBLIC)
