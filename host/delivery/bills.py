@@ -8,6 +8,7 @@ from host.governance import rules
 from host.mailbox.rows import Parcel
 from host.ports import bill
 from host.registry.port import Statements
+from host.words import Sentence, as_it_is
 
 LOOKS = 5  # for the account of a call that has ended to be settled
 PAUSE = 0.1  # s between them
@@ -15,7 +16,7 @@ PAUSE = 0.1  # s between them
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    words: str  # '' where the channel wants none
+    words: Sentence  # empty where the channel wants none
     settled: bool = True  # whether all of its calls are accounted for
 
 
@@ -23,7 +24,7 @@ def of_answer(connection: Statements, session_id: str, parcel: Parcel, now: int)
     """All calls of a turn were made for the oldest message that it is about; the answer names the last."""
     decided = rules.of_channel(connection, parcel.address)
     if decided is None or not decided.bill:
-        return Bill("")
+        return Bill(as_it_is(""))
     asked = parcel.in_reply_to
     arrived = _arrived(connection, asked)
     found = connection.execute(_LATEST, (session_id,)).fetchone()
@@ -33,7 +34,7 @@ def of_answer(connection: Statements, session_id: str, parcel: Parcel, now: int)
     first, cost = connection.execute(_CALLS, (oldest,)).fetchall()[0]
     began = _arrived(connection, oldest) or arrived or first
     if began is None:
-        return Bill("")
+        return Bill(as_it_is(""))
     settled = connection.execute(_OPEN, (session_id,)).fetchone() is None
     paid = int(str(cost)) if cost is not None and settled else None
     return Bill(bill.said(now - int(str(began)), paid), settled)

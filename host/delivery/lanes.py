@@ -23,7 +23,7 @@ from host.mailbox.rows import Parcel
 from host.ports import figures
 from host.ports.bot import Bot, Bots, Delivery, DeliveryError, Receipt, Rejected, Unsent
 from host.registry import notices
-from host.words import ENGLISH
+from host.words import ENGLISH, told
 from sessiondb import SessionError
 from sessiondb.records import Address
 
@@ -244,7 +244,7 @@ class Lane:
         if not delivery.closes:
             return delivery
         try:
-            return replace(delivery, bill=await self._ledger.bill(parcel))
+            return replace(delivery, bill=told(await self._ledger.bill(parcel), delivery.language))
         except SessionError as error:
             log.info("What an answer took is not said: %s", error, extra={"action": "no_bill"})
             return delivery

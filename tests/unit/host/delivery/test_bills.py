@@ -15,6 +15,7 @@ from host.mailbox.rows import Parcel
 from host.ports.controls import ChannelRules
 from host.registry.db import open_host_db
 from host.registry.port import Statements
+from host.words import as_it_is
 from sessiondb.records import Address
 
 HERE = Address("slack", "T1", "C1", "1.5")
@@ -69,7 +70,7 @@ def test_an_answer_costs_the_calls_of_its_turn_and_takes_from_its_question_on(bo
     books.arrives("q", 110)
     books.called("q", 111, 2)
     books.called("q", 115, 3)
-    assert books.bill("q", 122) == Bill("Took 12 s · $0.05")
+    assert books.bill("q", 122) == Bill(as_it_is("Took 12 s · $0.05"))
 
 
 def test_a_turn_that_took_in_a_second_message_costs_what_was_called_since_the_first(books: Books) -> None:
@@ -77,32 +78,32 @@ def test_a_turn_that_took_in_a_second_message_costs_what_was_called_since_the_fi
     books.called("first", 101, 4)
     books.arrives("second", 105)
     books.called("first", 106, 4)
-    assert books.bill("second", 110) == Bill("Took 10 s · $0.08")
+    assert books.bill("second", 110) == Bill(as_it_is("Took 10 s · $0.08"))
 
 
 def test_a_turn_without_a_call_does_not_pay_for_the_one_before(books: Books) -> None:
     books.arrives("early", 100)
     books.called("early", 101, 50)
     books.arrives("q", 110)
-    assert books.bill("q", 112) == Bill("Took 2 s")
+    assert books.bill("q", 112) == Bill(as_it_is("Took 2 s"))
 
 
 def test_a_task_that_no_platform_brought_takes_from_its_first_call_on(books: Books) -> None:
     books.called("task", 100, 1)
     books.called("task", 130, 1)
-    assert books.bill("task", 161) == Bill("Took 1 min 1 s · $0.02")
-    assert books.bill("one without calls", 170) == Bill("")
+    assert books.bill("task", 161) == Bill(as_it_is("Took 1 min 1 s · $0.02"))
+    assert books.bill("one without calls", 170) == Bill(as_it_is(""))
 
 
 def test_while_a_call_is_not_accounted_for_no_sum_is_said(books: Books) -> None:
     books.arrives("q", 100)
     books.called("q", 101, 1)
     books.calls("q", 102)
-    assert books.bill("q", 104) == Bill("Took 4 s", settled=False)
+    assert books.bill("q", 104) == Bill(as_it_is("Took 4 s"), settled=False)
 
 
 def test_a_channel_that_wants_none_gets_none(books: Books) -> None:
     books.arrives("q", 100)
     for held in (ChannelRules(engage="always"), ChannelRules()):
         rules.put(books.connection, HERE, held)
-        assert books.bill("q", 104) == Bill("")
+        assert books.bill("q", 104) == Bill(as_it_is(""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from host.ports import bill
+from host.words import languages
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,11 @@ def test_a_bill_is_known_by_its_form_and_taken_away_from_below_a_text(
 def test_what_is_no_bill_stays(text: str) -> None:
     assert bill.without(text) == text
     assert not bill.is_one(f"{text}!")
+
+
+@pytest.mark.parametrize("language", languages())
+def test_a_bill_is_known_in_every_language_that_it_is_told_in(language: str) -> None:
+    for ms, micro in ((400, None), (61_000, 9_999), (3_600_000, 1_234_560_000)):
+        told = bill.said(ms, micro).told(language)
+        assert bill.is_one(told), told
+        assert bill.without(bill.below("Done.", told)) == "Done."
