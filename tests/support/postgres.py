@@ -63,7 +63,8 @@ class Server:
     def start(self, *settings: str) -> None:
         command = [*self._as, str(self._programs / "postgres"), "-D", str(self.folder / "data")]
         command += ["-k", str(self.folder), "-c", "listen_addresses=", "-c", "shared_buffers=16MB"]
-        command += ["-c", "recovery_init_sync_method=syncfs"]  # a loaded disk takes tens of seconds for each file by itself
+        # On a loaded disk recovery takes tens of seconds where it syncs each file by itself.
+        command += ["-c", "recovery_init_sync_method=syncfs"]
         command += [part for setting in settings for part in ("-c", setting)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
