@@ -86,6 +86,7 @@ class Trials:
             created_at=now,
             author_id=person,
             task_id=tried.id,
+            occurrence_at=now,
         )
         if not await self._mailboxes.use(session, lambda writer: _begun(writer, new)):
             raise Forbidden(UNDER_WAY)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from host.app import Host
+from host.intake import beginning
 from host.ports.controls import TaskOrder
 from host.ports.events import Author, EventClass, InboundEvent, Viewer
 from host.registry import awaiting
@@ -119,3 +120,24 @@ async def test_of_a_burst_the_first_begin_it_and_that_others_are_let_pass_is_sai
         await bot.until(lambda: len(posts(bot, "C1")) == awaiting.MOST + 2)
         assert "90 more were let pass" in posts(bot, "C1")[-1]
         assert len(posts(bot, "C1")) == awaiting.MOST + 2
+
+
+async def test_what_was_begun_and_not_stored_when_the_host_died_begins_once(tmp_path: Path) -> None:
+    """The commit that decides about the event has it: whatever comes after, it runs, and told again it runs no second time."""
+    event = reacted("🎫")
+    async with serving(settings(tmp_path)) as (host, bot):
+        await waiting(host, bot, reaction="🎫")
+        config_ = host.house.service._settings.config
+
+        def commit(connection: Statements) -> int:
+            registry = host.house.records.sessions
+            return len(beginning.begun(connection, config_, event, registry.one, now_ms()).runs)
+
+        assert await host.house.records.db.write(commit) == 1  # and no more: here the host dies
+    async with serving(settings(tmp_path)) as (host, bot):
+        await bot.until(lambda: len(posts(bot, "C1")) == 1)
+        assert "message m1" in posts(bot, "C1")[0]
+        await bot.ingested(event)
+        await bot.ingested(reacted("🎫", 2))
+        await bot.until(lambda: len(posts(bot, "C1")) == 2)
+        assert "message m2" in posts(bot, "C1")[1]
