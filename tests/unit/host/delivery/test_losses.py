@@ -28,15 +28,6 @@ def now() -> int:
 
 
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[HostDB]:
-    disk = ThreadDisk()
-    opened = await HostDB.open(tmp_path / "host.db", disk)
-    yield opened
-    await opened.close()
-    disk.close()
-
-
-@pytest.fixture
 async def mailboxes(db: HostDB) -> AsyncIterator[Mailboxes]:
     disk = ThreadDisk()
     made = Mailboxes(disk, db, now)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +9,6 @@ import pytest
 from host.config import Config
 from host.config.settings import Settings
 from host.delivery.ledgers import NoticeLedger
-from host.folders.disk import ThreadDisk
 from host.governance import rules
 from host.governance.languages import Languages
 from host.ports.bot import Decision
@@ -30,15 +27,6 @@ CONFIG: dict[str, Any] = {
     "host": {"language": "de"},
     "routes": [{"platform": "slack", "channel": "C2", "language": "es"}, {"platform": "*"}],
 }
-
-
-@pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[HostDB]:
-    disk = ThreadDisk()
-    opened = await HostDB.open(tmp_path / "host.db", disk)
-    yield opened
-    await opened.close()
-    disk.close()
 
 
 @pytest.fixture

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from host.folders.disk import ThreadDisk
 from host.mailbox import remaking, tasks
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.remaking import Remains
@@ -27,15 +24,6 @@ PLACE = Address("memory", "w", "c")
 SHOWN = LiveRow("m1", 2, "shown", "k1", PLACE, "p1", "U1", NOW, "live-1")
 COPY = ["t1", "Tea", "make tea", "0 9 * * *", 0, "UTC", "", "run_once", "[]", "active", NOW + 1, 0, 0, "",
         "U1", "agent", "", *PLACE, 1, 2]  # fmt: skip
-
-
-@pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[HostDB]:
-    disk = ThreadDisk()
-    opened = await HostDB.open(tmp_path / "host.db", disk)
-    yield opened
-    await opened.close()
-    disk.close()
 
 
 def copy(id_: str, **changed: object) -> tuple[str, str]:

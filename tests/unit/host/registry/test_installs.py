@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from host.config.environment import SEAL_KEY
 from host.folders import seal
-from host.folders.disk import ThreadDisk
 from host.folders.seal import Seal
 from host.ports.installs import Install, InstallsError
 from host.registry import installs, logins
@@ -25,15 +23,6 @@ class Time:
 
     def __call__(self) -> int:
         return self.now
-
-
-@pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[HostDB]:
-    disk = ThreadDisk()
-    opened = await HostDB.open(tmp_path / "host.db", disk)
-    yield opened
-    await opened.close()
-    disk.close()
 
 
 def kept(db: HostDB, folder: Path, environment: dict[str, str] = KEY, now: Time | None = None) -> Installs:

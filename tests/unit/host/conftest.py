@@ -1,0 +1,20 @@
+"""What several of these tests rest on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from host.folders.disk import ThreadDisk
+from host.registry.db import HostDB
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[HostDB]:
+    disk = ThreadDisk()
+    opened = await HostDB.open(tmp_path / "host.db", disk)
+    yield opened
+    await opened.close()
+    disk.close()
