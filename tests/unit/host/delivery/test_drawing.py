@@ -68,6 +68,13 @@ def _as_lists(drawn: Drawn) -> Drawn:
     return replace(drawn, chunks=list(drawn.chunks))
 
 
+async def test_the_hosts_own_words_are_told_where_they_are_rendered(tmp_path: Path, patient: Drawing) -> None:
+    asked = content.Question(LONG, ("Yes",), free_text=True)
+    drawn = await patient.draw(Large("row", slack(tmp_path), asked, (), "ja"), "s")
+    [_, words] = drawn.chunks[-1]["blocks"][-1]["elements"]
+    assert words["text"]["text"] == "言葉で答える…"
+
+
 async def test_a_bot_that_renders_cheaply_does_it_on_the_spot(patient: Drawing) -> None:
     drawn = await patient.draw(Large("row", MemoryBot(), content.Text(LONG), ()), "s")
     assert "".join(chunk["text"] for chunk in drawn.chunks) == LONG
