@@ -22,7 +22,7 @@ from bots.slack.setup.manifest import COMMAND
 from host.ports import commands
 from host.ports.bot import HostBusy, Ingest
 from host.ports.commands import Slip
-from host.ports.controls import Forbidden, Running, TaskView
+from host.ports.controls import Forbidden, Running, TaskOrder, TaskView
 from host.ports.events import EventClass, InboundEvent, Verdict, Viewer
 from host.words import say, told
 
@@ -73,6 +73,9 @@ class Commands:
             return markdown(told(meant.why, language).replace("`!", f"`{COMMAND} "))
         viewer = await self._reader.viewer(str(body["user_id"]), str(body["channel_id"]), self._host)
         match meant.name if meant is not None else commands.HELP:
+            case commands.TASKS if tried := commands.tried(rest):
+                line = await controls.order(viewer, tried, TaskOrder.TRY)
+                return tasks_panel(await controls.tasks(viewer), line)
             case commands.TASKS:
                 return tasks_panel(await controls.tasks(viewer))
             case commands.USAGE | commands.WHY | commands.MEMORY | commands.GRANTS as asked:

@@ -202,6 +202,7 @@ async def test_behind_the_slash_command_stand_the_same_words_as_behind_the_mark(
     assert (await place.command("halt")).text == "Stopping."
     assert [order[1] for order in place.controls.ordered if order[1] == "stop"] == ["stop"]
     assert "forget ab12 yes" in str((await place.command("memory forget ab12 yes")).blocks)
+    assert "try: t1a2b3" in str((await place.command("tasks try t1a2b3")).blocks)
 
 
 async def test_an_owner_sets_who_answers_in_a_channel_and_nobody_else_does(place: Place) -> None:
