@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal, cast
 
 from host.ports import money
-from host.ports.controls import NO_TOOLS, SERVER, ChannelRules
+from host.ports.controls import NO_MODELS, NO_TOOLS, SERVER, ChannelRules
 from host.words import Sentence, called, languages, say
 from sessiondb.options import EFFORTS
 
@@ -16,7 +16,10 @@ LIMITS_TITLE = say("What is allowed here")
 SHOWN_TITLE = say("What is shown here")
 AGENT, ENGAGE, MODEL, INSTRUCTIONS, BUDGET = FIELDS = ("agent", "engage", "model", "instructions", "budget")
 EFFORT, TOOLS, SERVERS, ASKERS, KEEPERS = LIMITS = ("effort", "tools", "servers", "askers", "keepers")
-WORK, BILL, LANGUAGE = SHOWN = ("work", "bill", "language")
+WORK, BILL, LANGUAGE, MODELS = SHOWN = ("work", "bill", "language", "models")
+MODELS_LABEL = say("Models people may choose")
+MODELS_HINT = say("For one question, such as `!opus …`. None chosen: all that its agent has.")
+NO_MODELS_LABEL = say("No other model")
 WORK_LABEL = say("What is seen of its work")
 WORK_HINT = say("While it goes on. Who writes with it alone sees all of it.")
 BILL_LABEL = say("Below each answer")
@@ -80,12 +83,14 @@ def budget(rules: ChannelRules) -> str:
     return money.written(rules.budget_usd_per_day) if rules.budget_usd_per_day >= 0 else ""
 
 
-def allowed(known: Sequence[str], held: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The tools of a menu by value, and which of them are chosen. What holds and is there no more is left out: none of them
-    is left then, never all."""
+def allowed(
+    known: Sequence[str], held: Sequence[str], none: str = NO_TOOLS_LABEL
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The tools, or models, of a menu by value, and which of them are chosen. What holds and is there no more is left out: none
+    of them is left then, never all."""
     labels = {name: name.removeprefix(SERVER) for name in known if len(name) <= LONGEST_CHOICE}
     chosen = tuple(name for name in held if name in labels)
-    return {NO_TOOLS: NO_TOOLS_LABEL, **labels}, chosen or ((NO_TOOLS,) if held else ())
+    return {NO_TOOLS: none, **labels}, chosen or ((NO_TOOLS,) if held else ())
 
 
 def entered(values: Mapping[str, str], version: int) -> ChannelRules:
@@ -120,11 +125,15 @@ def limited(values: Mapping[str, str], rules: ChannelRules) -> ChannelRules:
 
 def shown(values: Mapping[str, str], rules: ChannelRules) -> ChannelRules:
     """The same rules with what is shown. Raises `WrongInput`."""
-    work, bill, language = (_of_menu(values[name]) for name in SHOWN)
+    work, bill, language = (_of_menu(values[name]) for name in (WORK, BILL, LANGUAGE))
+    models = tuple(dict.fromkeys(values.get(MODELS, "").splitlines()))
+    if NO_MODELS in models and len(models) > 1:
+        raise WrongInput(MODELS, say("No other model at all, or some of them: choose one."))
     for field, value, known in ((WORK, work, WORKS), (BILL, bill, BILLS), (LANGUAGE, language, LANGUAGES)):
         if value and value not in known:
             raise WrongInput(field, say("Choose one of these."))
-    return replace(rules, work=cast(Literal["", "all", "none"], work), bill=bool(bill), language=language)
+    seen = cast(Literal["", "all", "none"], work)
+    return replace(rules, work=seen, bill=bool(bill), language=language, models=models)
 
 
 def _of_menu(value: str) -> str:

@@ -87,6 +87,7 @@ def _entry(one: rules.Version) -> dict[str, object]:
                 "work": held.work,
                 "bill": held.bill,
                 "language": held.language,
+                "models": list(held.models),
             }
             for when, held in (("before", one.before), ("after", one.after))
         },

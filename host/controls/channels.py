@@ -20,6 +20,7 @@ from host.ports.controls import (
     LARGEST_BUDGET,
     LONGEST_INSTRUCTIONS,
     MOST_NAMED,
+    NO_MODELS,
     NO_TOOLS,
     ChannelRules,
     Forbidden,
@@ -149,6 +150,7 @@ def check(config: Config, place: Address, wanted: ChannelRules) -> None:
         offered = provider.choices(config.agents[rule.agent]) if rule and rule.agent in config.agents else ()
         if wanted.model not in offered:
             raise Forbidden(provider.not_offered(wanted.model, offered))
+    _check_models(wanted, models(config))
     _check_tools(wanted, tools(config, place, wanted))
     _check_people(config, place, wanted)
 
@@ -179,6 +181,13 @@ def _check_tools(wanted: ChannelRules, offered: Sequence[str]) -> None:
                 names=", ".join(offered) or say("none"),
             )
         )
+
+
+def _check_models(wanted: ChannelRules, known: Sequence[str]) -> None:
+    if NO_MODELS in wanted.models and len(wanted.models) > 1:
+        raise Forbidden(say("No other model at all, or some of them: choose one."))
+    if unknown := [name for name in wanted.models if name not in (NO_MODELS, *known)]:
+        raise Forbidden(provider.not_offered(unknown[0], known))
 
 
 def _check_people(config: Config, place: Address, wanted: ChannelRules) -> None:
@@ -230,9 +239,16 @@ def told(config: Config, place: Address, wanted: ChannelRules) -> Sentence:
         parts.append(say("at most {amount} a day", amount=most))
     if wanted.instructions:
         parts.append(say("with instructions of its own"))
+    parts += _models_told(wanted.models)
     if wanted.language:
         parts.append(say("in which I speak {language}", language=called(wanted.language)))
     return say("In this channel: {settings}.", settings=clauses(parts))
+
+
+def _models_told(models: Sequence[str]) -> list[Sentence]:
+    if models == (NO_MODELS,):
+        return [say("by no other model")]
+    return [say("where people may choose {models}", models=clauses(models))] if models else []
 
 
 def recorded(wanted: ChannelRules) -> str:
@@ -241,7 +257,7 @@ def recorded(wanted: ChannelRules) -> str:
     said = f"agent={wanted.agent or '-'} engage={wanted.engage or '-'} budget={budget or '-'}"
     for name in ("model", "effort", "work", "language"):
         said += f" {name}={value}" if (value := getattr(wanted, name)) else ""
-    for name in ("tools", "askers", "keepers"):
+    for name in ("tools", "askers", "keepers", "models"):
         said += f" {name}={','.join(value)}" if (value := getattr(wanted, name)) else ""
     said += " bill=yes" if wanted.bill else ""
     return said + (f" instructions={len(wanted.instructions)}" if wanted.instructions else "")

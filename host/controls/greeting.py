@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from host.config import Route, provider
+from host.config import Route
 from host.config.settings import Settings
-from host.governance import access, rules
+from host.governance import access, narrowing, rules
 from host.intake.router import rule_of
 from host.ports.controls import Suggestion
 from host.registry.port import Registry
@@ -40,9 +40,10 @@ class Greeting:
 
     async def models(self, place: Address) -> Sequence[str]:
         """By which a question can be answered there."""
-        rule = await self._rule(place)
+        decided = await self._db.read(lambda connection: rules.of_channel(connection, place))
+        rule = rule_of(place, self._settings.config.routes, decided)
         agent = self._settings.config.agents.get(rule.agent) if rule is not None else None
-        return provider.choices(agent) if agent is not None else ()
+        return narrowing.models_of(agent, decided) if agent is not None else ()
 
     async def welcome(self, place: Address) -> str:
         """Markdown, for whom it was added to; '' where no agent answers."""

@@ -25,7 +25,7 @@ from host.controls.remembering import Remembering
 from host.delivery.saying import Saying
 from host.folders.disk import Disk
 from host.gateway.budget import day_of
-from host.governance import access, approvals, requests, rules, sight, words
+from host.governance import access, approvals, narrowing, requests, rules, sight, words
 from host.governance.languages import Languages
 from host.governance.masking import Masks
 from host.governance.sight import Sight
@@ -225,14 +225,13 @@ class Service:
 
     async def models_for(self, answer: str) -> Sequence[str]:
         found = await self._db.read(lambda connection: judgements.answer(connection, answer))
-        agent = self._settings.config.agents.get(found.agent) if found is not None else None
-        models = provider.choices(agent) if agent is not None else ()
+        models = await self._models_of(found) if found is not None else ()
         return models if len(models) > 1 else ()
 
     async def again(self, viewer: Viewer, answer: str, model: str = "") -> str:
         """Through the one way in, under the answer's own key: however often it is pressed, it is asked once (law 4)."""
         found = await self._answer(viewer, answer)
-        chosen = self._chosen(found.agent, model)
+        chosen = await self._chosen(found, model)
         session = await self._session(found.session_id)
         asked, parcels = (None, []) if session is None else await self._asked(session, found)
         if asked is None or asked.kind != "chat":
@@ -294,10 +293,15 @@ class Service:
             raise Forbidden(NOT_REMOVED) from error
         return REMOVED
 
-    def _chosen(self, agent: str, word: str) -> str:
+    async def _models_of(self, found: Answer) -> Sequence[str]:
+        """Those by which it could be answered anew where it stands."""
+        agent = self._settings.config.agents.get(found.agent)
+        decided = await self._db.read(lambda connection: rules.of_channel(connection, found.address))
+        return narrowing.models_of(agent, decided) if agent is not None else ()
+
+    async def _chosen(self, found: Answer, word: str) -> str:
         """Raises `Forbidden`."""
-        known = self._settings.config.agents.get(agent)
-        models = provider.choices(known) if known is not None else ()
+        models = await self._models_of(found)
         model = provider.named(word, models)
         if word.strip() and not model:
             raise Forbidden(provider.not_offered(word, models))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from fnmatch import fnmatchcase
 
-from host.config import Agent
+from host.config import Agent, provider
 from host.ports.controls import SERVER, ChannelRules
 from sessiondb.options import TOOLS
 
@@ -27,6 +27,8 @@ def narrowed(agent: Agent, rules: ChannelRules) -> Agent:
     """What the gateway lets through for it there, and its runner is told. Of Dovecote's own tools `within` has those that
     are left: whether a shell is there at all, only a container can say."""
     options = {**agent.options, **({"effort": rules.effort} if rules.effort else {})}
+    if rules.models and (chosen := models_of(agent, rules)):
+        agent = agent.model_copy(update={"models": tuple(one for one in agent.models if one in chosen)})
     if not rules.tools:
         return agent.model_copy(update={"options": options})
     allowed = set(rules.tools)
@@ -37,6 +39,15 @@ def narrowed(agent: Agent, rules: ChannelRules) -> Agent:
         options["approve"] = [one for one in options.get("approve", ()) if _names_one(one, left)]
     by_api = tuple(kind for kind in agent.server_tools if kind in allowed)
     return agent.model_copy(update={"options": options, "server_tools": by_api})
+
+
+def models_of(agent: Agent, rules: ChannelRules | None) -> tuple[str, ...]:
+    """Those that people may choose for one question in a channel: the one that answers there is always among them."""
+    models = provider.choices(agent)
+    if rules is None or not rules.models or not models:
+        return models
+    own = rules.model if rules.model in models else "" if agent.echoes else models[0]
+    return tuple(model for model in models if model == own or model in rules.models)
 
 
 def within(rules: ChannelRules) -> list[str] | None:

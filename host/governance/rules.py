@@ -49,9 +49,9 @@ def of_channel(connection: Statements, address: Address) -> ChannelRules | None:
     row = connection.execute(_HOLDS, address[:3]).fetchone()
     if row is None:
         return None
-    *said, tools, askers, keepers, work, bill, language = map(str, row)
+    *said, tools, askers, keepers, work, bill, language, models = map(str, row)
     lists = (filter(None, one.split("\n")) for one in (tools, askers, keepers))
-    return _made(said, lists, (work, bill, language), latest(connection, address))
+    return _made(said, lists, (work, bill, language, models), latest(connection, address))
 
 
 def now_of(connection: Statements, address: Address) -> ChannelRules:
@@ -97,12 +97,12 @@ def put(connection: Statements, address: Address, rules: ChannelRules) -> None:
     connection.execute(
         "INSERT INTO channel_rules"
         " (channel_type, workspace_id, platform_id, agent, engage, budget, model, instructions, effort, tools, askers,"
-        " keepers, work, bill, language) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " keepers, work, bill, language, models) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (channel_type, workspace_id, platform_id) DO UPDATE SET agent = excluded.agent,"
         " engage = excluded.engage, budget = excluded.budget, model = excluded.model,"
         " instructions = excluded.instructions, effort = excluded.effort, tools = excluded.tools,"
         " askers = excluded.askers, keepers = excluded.keepers, work = excluded.work, bill = excluded.bill,"
-        " language = excluded.language",
+        " language = excluded.language, models = excluded.models",
         (*address[:3], *_said(rules), *map("\n".join, _lists(rules)), *_shown(rules)),
     )
 
@@ -126,11 +126,11 @@ def _written(rules: ChannelRules, number: int | None = None) -> str:
 
 
 def _read(text: object) -> ChannelRules:
-    """An older one ends before the effort, before what is shown, or before the language."""
+    """An older one ends before the effort, before what is shown, before the language, or before the models."""
     version, agent, engage, budget, model, instructions, *more = json.loads(str(text))
     effort, tools, askers, keepers, *shown = more or ("", (), (), ())
     said = (agent, engage, budget, model, instructions, effort)
-    return _made(said, (tools, askers, keepers), (*(shown or ("", 0)), "")[:3], int(version))
+    return _made(said, (tools, askers, keepers), (*shown, *_UNSAID[len(shown) :]), int(version))
 
 
 def _said(rules: ChannelRules) -> tuple[str | int, ...]:
@@ -143,8 +143,8 @@ def _lists(rules: ChannelRules) -> tuple[tuple[str, ...], ...]:
     return rules.tools, rules.askers, rules.keepers
 
 
-def _shown(rules: ChannelRules) -> tuple[str, int, str]:
-    return rules.work, int(rules.bill), rules.language
+def _shown(rules: ChannelRules) -> tuple[str, int, str, str]:
+    return rules.work, int(rules.bill), rules.language, "\n".join(rules.models)
 
 
 def _made(
@@ -155,17 +155,19 @@ def _made(
     dollars = int(budget) / MICRO if int(budget) >= 0 else -1.0
     tools, askers, keepers = map(tuple, lists)
     own = ChannelRules(agent, engage, dollars, model, instructions, effort, tools, askers, keepers)
-    work, bill, language = shown
-    return replace(own, work=work, bill=bool(int(bill)), language=language, version=version)
+    work, bill, language, models = shown
+    own = replace(own, work=work, bill=bool(int(bill)), language=language, version=version)
+    return replace(own, models=tuple(filter(None, str(models).split("\n"))))
 
 
 def _micro(dollars: float) -> int:
     return round(dollars * MICRO)
 
 
+_UNSAID = _shown(ChannelRules())
 _THERE = "channel_type = ? AND workspace_id = ? AND platform_id = ?"
 _HOLDS = (
-    "SELECT agent, engage, budget, model, instructions, effort, tools, askers, keepers, work, bill, language"
+    "SELECT agent, engage, budget, model, instructions, effort, tools, askers, keepers, work, bill, language, models"
     f" FROM channel_rules WHERE {_THERE}"
 )
 _LATEST = f"SELECT coalesce(max(version), 0) FROM channel_versions WHERE {_THERE}"

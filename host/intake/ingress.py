@@ -266,7 +266,7 @@ class Ingress:
             return Ingested(Verdict.IGNORED, reason=verdict.reason), None, None
         by_name = event.mentioned or event.privacy == "dm"
         event = replace(event, opening="")  # it has done its work: what people wrote lies in one place
-        event, not_offered = speaking.by_model(event, self._settings.config, verdict)
+        event, not_offered = speaking.by_model(connection, event, self._settings.config, verdict)
         empty = event.event_class is EventClass.MESSAGE and event.says_nothing
         if empty and (event.remark or event.author.is_bot or not by_name):
             return Ingested(Verdict.IGNORED, reason=speaking.EMPTY), None, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from host.config import Config, provider
+from host.governance import narrowing, rules
 from host.intake import inbox, router
 from host.intake.called import agent as by_its_name
 from host.intake.router import Engage
@@ -50,7 +51,9 @@ def as_said(connection: Statements, event: InboundEvent) -> InboundEvent:
     return event
 
 
-def by_model(event: InboundEvent, config: Config, to: Engage) -> tuple[InboundEvent, Notice | None]:
+def by_model(
+    connection: Statements, event: InboundEvent, config: Config, to: Engage
+) -> tuple[InboundEvent, Notice | None]:
     """What is asked of one model, `!opus why …`, and answered in a turn of its own; or a line that says why not.
 
     A word that names no model of any agent is the author's own, and means nothing here.
@@ -60,7 +63,8 @@ def by_model(event: InboundEvent, config: Config, to: Engage) -> tuple[InboundEv
     if not (speaks and word) or event.author.is_bot or not (rest or event.parts or event.files):
         return event, None
     offered = {name: provider.choices(one) for name, one in config.agents.items()}
-    here = offered.get(to.agent, ())
+    agent, decided = config.agents.get(to.agent), rules.of_channel(connection, event.address)
+    here = narrowing.models_of(agent, decided) if agent is not None else ()
     if model := provider.named(word, here):
         return replace(event, text=rest, model=model, queued=True), None
     elsewhere = [model for models in offered.values() for model in models]

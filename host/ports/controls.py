@@ -150,6 +150,7 @@ class Overview:
 TRY = "try"  # what `Controls.decide` takes for a trial: the offer stands as it was
 
 NO_TOOLS = "none"
+NO_MODELS = "none"  # but the one that answers there
 SERVER = "mcp:"  # before the name of an MCP server, which is allowed as a whole
 LARGEST_BUDGET = 1_000_000.0  # US dollars a day
 LONGEST_INSTRUCTIONS = 3_000  # characters; Slack's field takes no more
@@ -172,6 +173,9 @@ class ChannelRules:
     work: Literal["", "all", "none"] = ""  # what several people see of a turn under way; '' = verbs, no names
     bill: bool = False  # whether an answer says below it how long it took and what it cost
     language: str = ""  # of what the host itself says
+    models: tuple[
+        str, ...
+    ] = ()  # that people may choose for one question; (`NO_MODELS`,) for none, () for all of its agent's
     version: int = field(default=-1, compare=False)  # 0: nobody decided anything yet; -1: whichever holds
 
 

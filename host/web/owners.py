@@ -170,6 +170,7 @@ class Owners:
             cast(Work, fields.get("work", "")),
             fields.get("bill", "") == "yes",
             fields.get("language", ""),
+            _listed(fields.get("choosable", "")),
             version=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 18 else -1,
         )
         said = await self._page.service.set_rules(visitor.viewer, wanted, address)

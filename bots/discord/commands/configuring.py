@@ -55,7 +55,7 @@ class Configuring:
         controls = self._host.controls
         now = await controls.rules(viewer)
         if part == SHOWN:
-            return rules.shown(now)
+            return rules.shown(now, controls.models())
         if part != LIMITS:
             return rules.form(now, controls.agents(), controls.models())
         roles = {str(role.id) for role in interaction.guild.roles} if interaction.guild else set()

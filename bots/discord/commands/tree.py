@@ -20,7 +20,7 @@ LIMITS, SHOWN, VERSIONS = "limits", "shown", "versions"
 PARTS = {  # of `config`
     "answers": mark("Who answers, when, told what, for how much"),
     LIMITS: mark("Effort, tools, who may ask and who may change"),
-    SHOWN: mark("What is seen of its work, and time and cost below answers"),
+    SHOWN: mark("What is seen of its work, its language, which models people may choose"),
     VERSIONS: mark("Earlier versions"),
 }
 

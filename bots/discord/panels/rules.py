@@ -69,7 +69,7 @@ def limits(now: ChannelRules, tools: Sequence[str], roles: Collection[str]) -> u
     return shown
 
 
-def shown(now: ChannelRules) -> ui.Modal:
+def shown(now: ChannelRules, models: Sequence[str]) -> ui.Modal:
     form = ui.Modal(title=rules.SHOWN_TITLE, custom_id=f"dovecote:shown:{now.version}")
     work = _menu(rules.WORK, rules.WORKS, now.work)
     form.add_item(ui.Label(text=rules.WORK_LABEL, description=rules.WORK_HINT, component=work))
@@ -77,6 +77,8 @@ def shown(now: ChannelRules) -> ui.Modal:
     form.add_item(ui.Label(text=rules.BILL_LABEL, component=bill))
     language = _menu(rules.LANGUAGE, rules.LANGUAGES, now.language)
     form.add_item(ui.Label(text=rules.LANGUAGE_LABEL, description=rules.LANGUAGE_HINT, component=language))
+    menu = _several(rules.MODELS, *rules.allowed(models, now.models, rules.NO_MODELS_LABEL))
+    form.add_item(ui.Label(text=rules.MODELS_LABEL, description=rules.MODELS_HINT, component=menu))
     return form
 
 

@@ -19,6 +19,7 @@ from bots.common.rules import (
     KEEPERS,
     LANGUAGE,
     MODEL,
+    MODELS,
     TOOLS,
     WORK,
 )
@@ -93,6 +94,9 @@ def modal(channel: str, now: ChannelRules, offered: Offered, note: str = "") -> 
             _input(WORK, rules.WORK_LABEL, _menu(WORK, rules.WORKS, now.work), rules.WORK_HINT),
             _input(BILL, rules.BILL_LABEL, _menu(BILL, rules.BILLS, "yes" if now.bill else "")),
             _input(
+                MODELS, rules.MODELS_LABEL, _models(offered.models, now), rules.MODELS_HINT, optional=True
+            ),
+            _input(
                 LANGUAGE,
                 rules.LANGUAGE_LABEL,
                 _menu(LANGUAGE, rules.LANGUAGES, now.language),
@@ -110,10 +114,15 @@ def submitted(view: Json) -> ChannelRules:
     chosen = {name: str(option.get("value") or rules.AS_CONFIGURED) for name, option in menus.items()}
     typed = {name: str(fields[name].get("value") or "") for name in (INSTRUCTIONS, BUDGET)}
     people = {name: fields[name].get("selected_users") or [] for name in (ASKERS, KEEPERS)}
-    tools = [str(option["value"]) for option in fields[TOOLS].get("selected_options") or []]
-    lists = {name: "\n".join(map(str, several)) for name, several in (people | {TOOLS: tools}).items()}
+    several = {
+        name: [str(option["value"]) for option in fields[name].get("selected_options") or []]
+        for name in (TOOLS, MODELS)
+    }
+    lists = {name: "\n".join(map(str, listed)) for name, listed in (people | several).items()}
     opened = Opened.decode(str(view["private_metadata"]))
-    return rules.shown(chosen, rules.limited(chosen | lists, rules.entered(chosen | typed, opened.version)))
+    return rules.shown(
+        chosen | lists, rules.limited(chosen | lists, rules.entered(chosen | typed, opened.version))
+    )
 
 
 def _menu(action: str, choices: Mapping[str, str], chosen: str) -> Json:
@@ -127,9 +136,16 @@ def _menu(action: str, choices: Mapping[str, str], chosen: str) -> Json:
 
 
 def _tools(known: Sequence[str], now: ChannelRules) -> Json:
-    choices, chosen = rules.allowed(known[: MOST_CHOICES - 1], now.tools)
+    return _several(TOOLS, *rules.allowed(known[: MOST_CHOICES - 1], now.tools))
+
+
+def _models(known: Sequence[str], now: ChannelRules) -> Json:
+    return _several(MODELS, *rules.allowed(known[: MOST_CHOICES - 1], now.models, rules.NO_MODELS_LABEL))
+
+
+def _several(action: str, choices: Mapping[str, str], chosen: Sequence[str]) -> Json:
     options = {value: {"text": _plain(label), "value": value} for value, label in choices.items()}
-    menu: Json = {"type": "multi_static_select", "action_id": TOOLS, "options": list(options.values())}
+    menu: Json = {"type": "multi_static_select", "action_id": action, "options": list(options.values())}
     return menu | ({"initial_options": [options[value] for value in chosen]} if chosen else {})
 
 

@@ -84,7 +84,7 @@ async def test_discords_forms_and_buttons_are_short_enough(language: str) -> Non
     forms = [
         discord_rules.form(now, ["default"], ["claude"]),
         discord_rules.limits(now, TOOLS, ()),
-        discord_rules.shown(now),
+        discord_rules.shown(now, ["claude"]),
         discord_judging.form("ab", ["claude"]),
         discord_questions.answer_form("ab"),
         discord_later._form(message),  # type: ignore[arg-type]

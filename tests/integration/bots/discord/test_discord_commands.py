@@ -364,11 +364,11 @@ async def test_what_a_channel_allows_is_a_form_of_its_own_and_each_leaves_the_ot
         assert (now.effort, now.tools, now.instructions) == ("low", becomes, "Numbers first")
     assert (now.askers, now.keepers) == (asks, asks[:1])
     seen: dict[str, str]
-    for seen in ({"work": "all", "bill": "yes"}, {}):
+    for seen in ({"work": "all", "bill": "yes", "models": "none"}, {}):
         opened = room.server.run_command(room.ada, room.channel, "config", {"part": "shown"})
         await room.server.wait_for(lambda: opened.modal)  # noqa: B023 - waited for at once
         await room.told(room.server.submit_modal(room.ada, opened, seen))
-        now = replace(now, work="all", bill=True)
+        now = replace(now, work="all", bill=True, models=("none",))
         assert room.controls.channel_rules == now
     opened = room.server.run_command(room.ada, room.channel, "config", {"part": "answers"})
     await room.server.wait_for(lambda: opened.modal)

@@ -257,7 +257,10 @@ async def test_an_owner_sets_who_answers_in_a_channel_and_nobody_else_does(place
     assert place.controls.channel_rules == limited
     assert limited.instructions == "Numbers last"
     for seen, wanted in (
-        ({"work": {"work": "none"}, "bill": {"bill": "yes"}}, ("none", True)),
+        (
+            {"work": {"work": "none"}, "bill": {"bill": "yes"}, "models": {"models": ["claude-opus-5-5"]}},
+            ("none", True),
+        ),
         ({}, ("none", True)),
     ):
         place.slack.slash(place.ann, place.channel, "/dovecote", "config")
@@ -266,7 +269,7 @@ async def test_an_owner_sets_who_answers_in_a_channel_and_nobody_else_does(place
         )
         assert shows is not None
         await place.slack.submit_view(place.ann, shows, seen).acknowledged()
-        limited = replace(limited, work="none", bill=True)
+        limited = replace(limited, work="none", bill=True, models=("claude-opus-5-5",))
         assert place.controls.channel_rules == limited
         assert (limited.work, limited.bill) == wanted
     for tools, shown in (

@@ -10,7 +10,7 @@ import pytest
 from host.controls.service import REMOVED
 from host.intake import changed
 from host.ports.bot import Delivery, Rejected, Unsent
-from host.ports.controls import Forbidden
+from host.ports.controls import ChannelRules, Forbidden
 from host.ports.events import Author, EventClass, Verdict
 from sessiondb import Address
 from tests.fakes.platform import MemoryBot
@@ -124,6 +124,25 @@ async def test_one_question_is_answered_by_the_model_that_its_author_names_and_n
         for said in ("!llama hello", "!4 eggs", "opus @@model", "!important: hello"):
             await answered(bot, "dm-ada", said)
         assert bot.said("dm-ada")[4:] == ["!llama hello", "!4 eggs", "opus @@model", "!important: hello"]
+
+
+async def test_a_channel_limits_which_models_people_may_choose_in_it(tmp_path: Path) -> None:
+    owner = viewer(OWNER, "general")
+    async with serving(config(tmp_path, access=OWNERS, **MODELS)) as (host, bot):
+        told = await host.controls.set_rules(owner, ChannelRules(models=("claude-haiku-4-5",)))
+        assert "where people may choose claude-haiku-4-5" in told
+        assert "`!haiku …`" not in await host.controls.help(viewer(ADA, "general"))
+        await answered(bot, "general", "!haiku @@model", **CHANNEL)
+        refused = bot.event("general", "!opus @@model", **CHANNEL)
+        await bot.ingested(refused)
+        await bot.until(lambda: "no model 'opus'" in bot.said("general")[-1])
+        assert bot.said("general")[0] == "claude-haiku-4-5"
+        answer = bot.sent[0].key
+        with pytest.raises(Forbidden, match="no model 'opus'"):
+            await host.controls.again(viewer(ADA, "general"), answer, "opus")
+        with pytest.raises(Forbidden, match="no model 'gpt'"):
+            await host.controls.set_rules(owner, ChannelRules(models=("gpt",)))
+        assert (await host.controls.rules(owner)).models == ("claude-haiku-4-5",)
 
 
 async def test_what_comes_while_one_model_answers_has_a_turn_of_its_own(tmp_path: Path) -> None:

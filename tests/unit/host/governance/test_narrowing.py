@@ -6,8 +6,8 @@ import pytest
 
 from host.config import Agent
 from host.gateway.permits import Permit
-from host.governance.narrowing import narrowed, tools_of, within
-from host.ports.controls import NO_TOOLS, ChannelRules
+from host.governance.narrowing import models_of, narrowed, tools_of, within
+from host.ports.controls import NO_MODELS, NO_TOOLS, ChannelRules
 from sessiondb.options import TOOLS, Options
 
 SERVERS = {"github": {"command": "github-mcp"}, "wiki": {"url": "https://wiki.example.com/mcp"}}
@@ -44,3 +44,25 @@ def test_an_agent_with_few_tools_gets_no_others_by_a_channel() -> None:
     left = narrowed(Agent(options={"tools": ["memory"]}), ChannelRules(tools=("bash", "memory", "web_fetch")))
     assert Options.of(left.options).tools == ("memory",)
     assert not Options.of(left.options).web_fetch
+
+
+@pytest.mark.parametrize(
+    ("rules", "left"),
+    [
+        (ChannelRules(), ("sonnet", "opus", "haiku")),
+        (ChannelRules(models=("opus",)), ("sonnet", "opus")),
+        (ChannelRules(models=("opus", "gone")), ("sonnet", "opus")),
+        (ChannelRules(models=(NO_MODELS,)), ("sonnet",)),
+        (ChannelRules(models=(NO_MODELS,), model="haiku"), ("haiku",)),
+        (ChannelRules(models=("opus",), model="gone"), ("sonnet", "opus")),
+    ],
+)
+def test_a_channel_leaves_of_the_models_those_that_it_names_and_the_one_that_answers(
+    rules: ChannelRules, left: tuple[str, ...]
+) -> None:
+    agent = Agent(provider="claude", model="sonnet", models=("opus", "haiku"))
+    assert models_of(agent, rules) == left
+    passes = Permit.of(narrowed(agent, rules)).models
+    assert {"opus", "haiku"} & set(passes) == {"opus", "haiku"} & set(left), (
+        "nor does the gateway let the rest pass"
+    )
