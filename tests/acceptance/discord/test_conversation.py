@@ -60,6 +60,22 @@ async def test_people_steer_a_thread_by_typed_orders(town: Town) -> None:
     muted = "I stay out of this thread until I am mentioned."
     assert town.said(thread) == ["first", "second", muted, "third"]
 
+    # The same words as commands: a wish is shown under its author's name, an order is carried out as if it were typed.
+    town.discord.run_command(town.ada, thread, "aside", {"words": "between us once more"})
+    town.discord.run_command(town.ada, thread, "queue", {"question": "fourth"})
+    await town.until(lambda: "fourth" in town.said(thread))
+    town.discord.run_command(town.ada, thread, "mute")
+    await town.until(lambda: town.said(thread).count(muted) == 2)
+    town.discord.say(town.ada, thread, "not for you either")
+    town.discord.say(town.ada, thread, "fifth", mention_bot=True)
+    await town.until(lambda: "fifth" in town.said(thread))
+    town.discord.run_command(town.ada, thread, "clear")
+    await town.until(lambda: "Forgotten. We start afresh." in town.said(thread))
+    shown = [message.content for message in town.discord.messages(thread)]
+    assert "**ada** says: between us once more" in shown
+    assert "**ada** asks: fourth" in shown
+    assert "not for you either" not in town.said(thread)
+
 
 async def test_the_host_answers_what_is_typed_to_it_and_asks_about_a_near_miss_also_after_a_restart(
     town: Town,

@@ -123,3 +123,9 @@ def test_the_models_address_is_meant_with_or_without_its_version(end: str) -> No
 def test_addresses_that_speak_another_protocol_are_refused_in_words(url: str) -> None:
     with pytest.raises(ValidationError, match="does not speak the Messages API at its own address"):
         Config.model_validate({"model": {"base_url": url}})
+
+
+def test_an_agent_is_called_by_the_name_that_people_see() -> None:
+    agents = {"default": {"name": "Old Scribe"}, "poet": {}}
+    named = Config.model_validate({"agents": agents})
+    assert [named.called(agent) for agent in ("default", "poet", "gone")] == ["Old Scribe", "poet", "gone"]

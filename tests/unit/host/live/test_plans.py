@@ -57,3 +57,25 @@ def test_a_channel_shows_of_the_work_what_it_was_set_to() -> None:
     assert shown["all"] == under_way == plans.narrowed(under_way, direct=True, work="")
     quiet = shown["none"]
     assert (quiet.message_id, quiet.status, quiet.text, quiet.plan) == ("m", "", "", ())
+
+
+@pytest.mark.parametrize(
+    ("verbs", "german"),
+    [
+        ("running a command", "führt einen Befehl aus"),
+        ("using github", "benutzt github"),
+        ("using a tool", "benutzt ein Werkzeug"),
+        ("waiting", "wartet"),
+        ("counting the doves", "counting the doves"),  # whatever else a runner says
+        ("", ""),
+    ],
+)
+def test_what_a_runner_says_of_its_work_is_told_in_the_language_of_the_place(verbs: str, german: str) -> None:
+    spoken = plans.spoken(verbs)
+    assert spoken == verbs
+    assert spoken.told("de") == german
+
+
+@pytest.mark.parametrize("verbs", plans.VERBS)
+def test_whatever_is_known_of_a_runners_work_passes_as_verbs(verbs: str) -> None:
+    assert plans.verbs(verbs) == verbs
