@@ -72,8 +72,8 @@ async def test_people_steer_a_thread_by_typed_orders(town: Town) -> None:
     town.discord.run_command(town.ada, thread, "clear")
     await town.until(lambda: "Forgotten. We start afresh." in town.said(thread))
     shown = [message.content for message in town.discord.messages(thread)]
-    assert "**ada** says: between us once more" in shown
-    assert "**ada** asks: fourth" in shown
+    assert "**Ada** says: between us once more" in shown
+    assert "**Ada** asks: fourth" in shown
     assert "not for you either" not in town.said(thread)
 
 
