@@ -18,7 +18,8 @@ from host.words.catalogues import parsed, placeholders
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("host", "bots")
 LOCALE = ROOT / "host" / "words" / "locale"
-MARKS = {"say": 1, "mark": 1, "many": 2}  # how many sentences each takes
+MARKS = {"say": 1, "mark": 1, "many": 2, "laid_out": 1}  # how many literals each takes
+SIGNS = "laid_out"  # alone: nothing of it is translated
 CONFLICT = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 PLURALS = {
     "de": "nplurals=2; plural=(n != 1);",
@@ -75,7 +76,8 @@ def _marked(file: str, call: ast.Call, mark: str) -> Marked:
         return Marked(file, call.lineno, "", None, "what is marked is no literal")
     names = [keyword.arg for keyword in call.keywords] + ["count"] * (mark == "many")
     given = None if None in names or mark == "mark" else frozenset(filter(None, names))
-    return Marked(file, call.lineno, "\0".join(literals), given, _problem(literals, given, mark))
+    sentence = "" if mark == SIGNS else "\0".join(literals)
+    return Marked(file, call.lineno, sentence, given, _problem(literals, given, mark))
 
 
 def _problem(forms: Sequence[str], given: frozenset[str] | None, mark: str) -> str:
