@@ -267,6 +267,7 @@ SELECT id, scope, channel_type, workspace_id, platform_id, thread_id FROM sessio
 WHERE {_HERE} AND (thread_id = 'user:' || :user
     OR id IN (SELECT session_id FROM inbox WHERE {_SAID})
     OR id IN (SELECT value FROM json_each(:quoting))
+    OR id IN (SELECT session_id FROM awaited WHERE people LIKE '%"' || :user || '"%')
     OR id IN (SELECT session_id FROM usage WHERE user_id = :user)) ORDER BY 1
 """
 _PEOPLE = """

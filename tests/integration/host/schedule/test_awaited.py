@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 from host.app import Host
+from host.config.awaited import Awaited
 from host.intake import beginning
 from host.ports.controls import TaskOrder
 from host.ports.events import Author, EventClass, InboundEvent, Viewer
 from host.registry import awaiting
+from host.registry.db import open_host_db
 from host.registry.port import Statements
 from sessiondb import Address
 from tests.fakes.platform import MemoryBot
@@ -33,8 +37,9 @@ async def until_it_waits(host: Host, id_: str, wanted: bool) -> None:
     def job(connection: Statements) -> bool:
         return any(one.task_id == id_ for one in awaiting.at(connection, Address("memory", "w", "C1")))
 
-    while await host.house.records.db.read(job) is not wanted:
-        host.house.scheduler.changed()
+    async with asyncio.timeout(20):
+        while await host.house.records.db.read(job) is not wanted:
+            host.house.scheduler.changed()
 
 
 def reacted(emoji: str, number: int = 1, author: Author = BOB) -> InboundEvent:
@@ -141,3 +146,101 @@ async def test_what_was_begun_and_not_stored_when_the_host_died_begins_once(tmp_
         await bot.ingested(reacted("🎫", 2))
         await bot.until(lambda: len(posts(bot, "C1")) == 2)
         assert "message m2" in posts(bot, "C1")[1]
+
+
+async def test_what_waits_has_no_time_that_could_be_changed_and_its_words_can_be(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path)) as (host, bot):
+        id_ = await waiting(host, bot, words="deploy failed")
+        for change in ({"cron": "0 9 * * *"}, {"at": "2099-01-01 10:00"}, {"punctual": True}):
+            told = await ask(
+                bot, "C1", call("update_task", task_id=id_, **change), **in_thread("C1", f"u{change}")
+            )
+            assert "there is no task" in told or "has no time" in told
+        here = f"t{ {'words': 'deploy failed'} }"
+        told = await ask(bot, "C1", call("update_task", task_id=id_, cron="@daily"), **in_thread("C1", here))
+        assert "waits for something and has no time" in told
+        told = await ask(bot, "C1", call("update_task", task_id=id_, title="Other"), **in_thread("C1", here))
+        assert "“Other”: whenever somebody writes “deploy failed” in its channel" in told
+        told = await ask(bot, "C1", call("list_tasks"), **in_thread("C1", here))
+        assert "whenever somebody writes" in told
+
+
+async def test_what_cannot_be_waited_for_is_refused_within_the_call(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path)) as (_, bot):
+        for wrong, why in (
+            ({"reaction": "two words"}, "not one emoji"),
+            ({"file": "?"}, "not how files"),
+            ({"words": "|"}, "no words to wait for"),
+            ({"words": "a", "cron": "@daily"}, "give either"),
+            ({"reaction": ":eyes:", "file": "*"}, "give either"),
+            ({"reaction": ":eyes:", "destination": "announcements"}, "posts there and nowhere else"),
+            ({"reaction": ":eyes:", "zone": "Mars"}, "not an IANA time zone"),
+        ):
+            wish = {"title": "W", "prompt": "p", **wrong}
+            told = await ask(bot, "C1", call("schedule_task", **wish), **in_thread("C1", f"t{why}"))
+            assert why in told
+
+
+async def test_what_the_file_declares_waits_as_long_as_the_file_says_so(tmp_path: Path) -> None:
+    to = {"platform": "memory", "workspace": "w", "channel": "C1"}
+    task = {"name": "case", "prompt": "a case", "to": to, "reaction": ":ticket:", "by": ["memory:U2"]}
+    for wanted, emoji in (({**task}, "🎫"), ({**task, "reaction": ":bug:"}, "🐛")):
+        async with serving(config(tmp_path, tasks=[wanted])) as (host, bot):
+            [id_] = await host.house.records.db.read(_file_tasks)
+            await until_it_waits(host, id_, True)
+            await bot.ingested(reacted(emoji, 1, BERLIN))  # Ada is not named
+            await bot.ingested(reacted("🐝", 2))
+            await bot.ingested(reacted(emoji, 3))
+            await bot.until(lambda: len(posts(bot, "C1")) == 1)
+            assert f"reacted with {emoji} to message m3" in posts(bot, "C1")[0]
+    async with serving(config(tmp_path)) as (host, bot):
+        await until_it_waits(host, id_, False)
+        await bot.ingested(reacted("🐛", 4))
+        await ask(bot, "C2", "hello")
+        assert posts(bot, "C1") == []
+
+
+def _file_tasks(connection: Statements) -> list[str]:
+    rows = connection.execute(
+        "SELECT task_id FROM due WHERE task_id >= 'file-' AND task_id < 'file.'"
+    ).fetchall()
+    return [str(id_) for (id_,) in rows]
+
+
+async def test_who_alone_may_begin_it_and_is_forgotten_leaves_it_to_nobody(tmp_path: Path) -> None:
+    async with serving(config(tmp_path)) as (host, bot):
+        alone = await waiting(host, bot, reaction=":ticket:", by=["U2"])
+        shared = await waiting(host, bot, reaction=":bug:", by=["U2", "U3"])
+        await bot.say("C1", "hello", author=BOB, privacy="public", mentioned=True)
+        told = await host.house.ordered.forgetting.ordered(json.dumps({"person": "memory:U2", "by": "ann"}))
+        assert told.startswith("forgotten")
+        await until_it_waits(host, alone, False)
+        await until_it_waits(host, shared, True)
+        await bot.ingested(reacted("🎫", 1))
+        await bot.ingested(reacted("🐛", 2))  # who comes back under that id is not named any more
+        await bot.ingested(reacted("🐛", 3, Author("U3", "Cy")))
+        await bot.until(lambda: any("message m3" in text for text in posts(bot, "C1")))
+        assert not any("message m1" in text or "message m2" in text for text in posts(bot, "C1"))
+
+
+def test_runs_are_counted_within_ten_minutes_and_a_clock_that_is_set_back_begins_anew(tmp_path: Path) -> None:
+    connection = open_host_db(tmp_path / "host.db")
+    wish = Awaited("reaction", "🎫", Address("memory", "w", "C1"), 5, ("U2",))
+    awaiting.keep(connection, "s1", [("t1", wish), ("t2", wish)])
+    awaiting.keep(connection, "s2", [("t1", wish)])  # another session's task stays its own
+    assert [(one.task_id, one.session_id) for one in awaiting.at(connection, wish.place)] == [
+        ("t1", "s1"),
+        ("t2", "s1"),
+    ]
+    counted = [awaiting.count(connection, "t1", 1_000 + number) for number in range(awaiting.MOST + 2)]
+    assert [one.begins for one in counted] == [True] * awaiting.MOST + [False, False]
+    assert [one.passed for one in counted[-2:]] == [1, 2]
+    awaiting.keep(connection, "s1", [("t1", wish)])  # a look changes no count
+    assert not awaiting.count(connection, "t1", 2_000).begins
+    later = awaiting.count(connection, "t1", 1_000 + awaiting.WITHIN)
+    assert (later.begins, later.passed) == (True, 3)
+    assert awaiting.count(connection, "t1", 1_001 + awaiting.WITHIN).passed == 0
+    assert awaiting.count(connection, "t1", 3).begins
+    awaiting.keep(connection, "s1", [])
+    assert awaiting.at(connection, wish.place) == []
+    connection.close()
