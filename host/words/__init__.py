@@ -1,4 +1,4 @@
-"""What the host itself says to people, and in which languages (docs/adr/0035).
+"""What the host itself says to people, and in which languages (docs/adr/0038).
 
 A sentence is marked where it stands, with its values by name, and told in the language of the place it goes to:
 
