@@ -65,7 +65,7 @@ async def test_an_owner_has_a_channel_answered_without_a_mention_and_that_is_rec
     office.configure(access=owned_by_ann(office), more=models)
     await office.start()
     before = office.slack.say(office.bob, office.channel, f"{office.slack.mention()}\n@@model")
-    assert [answer.text for answer in await office.answered(before)] == ["@dovecote its own"]
+    assert [answer.text for answer in await office.answered(before)] == ["@dovecote\nits own"]
     await office.slack.slash(office.ann, office.channel, "/dovecote", "config").acknowledged()
     view = next(view for view in office.slack.workspace.views.values() if view.open)
     values = {"agent": {"agent": "default"}, "engage": {"engage": "always"}, "budget": {"budget": ""}}
