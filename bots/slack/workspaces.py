@@ -75,6 +75,7 @@ class Workspaces:
         self._given_up: set[str] = (
             set()
         )  # teams of those for which nothing waits any more, once that was said
+        self._anew: set[str] = set()  # teams whose service ends and begins once more with another token
         self._open = asyncio.Event()  # events come in
         self._transport: Transport | None = None
         self._ready: Callable[[], None] = lambda: None
@@ -105,7 +106,7 @@ class Workspaces:
             return next(iter(self._served.values()))  # who names none means the one there is
         if (gone := self._ended.get(team)) is not None:
             raise self._of_one_gone(gone)
-        if team in self._lives or self._is_joining(team):
+        if team in self._lives or team in self._anew or self._is_joining(team):
             raise Offline(f"workspace {team} is not connected")
         raise Rejected(
             f"it belongs to workspace {team or '?'}, and the bot is in {', '.join(self._served) or 'none'}"
@@ -207,7 +208,7 @@ class Workspaces:
                 continue
             if whose:
                 within.setdefault(whose, set()).add(install.holder)
-            elif install.holder.startswith(ORGANISATION):
+            elif install.holder.startswith(ORGANISATION) and not install.ended:
                 within.setdefault(install.holder, set())
             elif install.ended:
                 self._ended[install.holder] = install
@@ -268,21 +269,36 @@ class Workspaces:
         """Its token is on disk: it is served with that from now on. An organisation's: each workspace that it is let into."""
         if team.startswith(ORGANISATION):
             former, task = self._organisations.pop(team, (None, None))
-            if task is not None:
-                await _ended(task)
-            for known in former.known if former is not None else ():  # they have the token before
-                if (life := self._lives.pop(known, None)) is not None and life.task is not None:
-                    await _ended(life.task)
-            if self._transport is not None:
-                self._begin_organisation(team, former.known if former is not None else frozenset())
+            known = former.known if former is not None else frozenset[str]()
+            store = InstallationStore(self._kept)
+            self._anew |= known
+            try:
+                if task is not None:
+                    await _ended(task)
+                for one in known:
+                    if (await store.token_of(one))[
+                        1
+                    ] == team:  # with the token before, not with one of its own
+                        await self._without_life(one)
+                if self._transport is not None:
+                    self._begin_organisation(team, known)
+            finally:
+                self._anew -= known
             return
-        self._ended.pop(team, None)
-        self._given_up.discard(team)
+        self._anew.add(team)
+        try:
+            self._ended.pop(team, None)
+            self._given_up.discard(team)
+            await self._without_life(team)
+            if self._transport is not None:
+                self._begin_life(team, self._transport)
+        finally:
+            self._anew.discard(team)
+
+    async def _without_life(self, team: str) -> None:
         before = self._lives.pop(team, None)
         if before is not None and before.task is not None:
             await _ended(before.task)
-        if self._transport is not None:
-            self._begin_life(team, self._transport)
 
     async def gone(self, context: AsyncBoltContext, event: Json) -> None:
         """`app_uninstalled`, or `tokens_revoked`, which may be about people's tokens alone. Either may come late, after the app

@@ -24,7 +24,7 @@ LONGEST_PHRASE, MOST_PHRASES = 80, 10
 LOOKED_AT = 4_000  # characters of a message; two hundred characters of a file's name
 
 _TONES = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]|:skin-tone-[2-6]")
-_NO_WORD = re.compile(r"[\W_]+")
+_POINTS = re.compile("[\u0591-\u05c7\u064b-\u065f\u0670]")  # which Hebrew and Arabic may leave out
 _WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff]")
 
 
@@ -134,4 +134,10 @@ def _has(text: str, phrase: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    return _NO_WORD.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
+    """Its words: letters with their signs, numbers, and what stands behind them in "C++" and "C#"."""
+    folded = _POINTS.sub("", unicodedata.normalize("NFKC", text).casefold())
+    kept = [
+        one if one.isalnum() or one in "+#" or unicodedata.category(one)[0] == "M" else " " for one in folded
+    ]
+    words = (word.lstrip("+#") for word in "".join(kept).split())
+    return " ".join(filter(None, words))

@@ -13,6 +13,7 @@ from typing import Any
 _LETTERS, _SPACES = r"\p{L}\p{N}_", r"\s\x{0b}\x{1c}-\x{1f}\x{85}\p{Z}"
 _INSTEAD = {"w": _LETTERS, "s": _SPACES}
 _ANYWHERE = {"d": r"\p{Nd}", "D": r"\P{Nd}", "Z": r"\z"}
+_UP_TO = re.compile(r"\{,\d*\}")  # which RE2 takes for these signs themselves
 _NUMBERED = {"u": 4, "U": 8}  # digits
 
 
@@ -64,6 +65,8 @@ def _written(pattern: str) -> str:
             sign = r"\["
         elif sign == "]":
             within = False
+        elif sign == "{" and not within and _UP_TO.match(pattern, at):
+            raise PatternError("a number of times without its least: write {0,3} for {,3}")
         parts.append(sign)
         at += 1
     return "".join(parts)
@@ -81,10 +84,6 @@ def _escaped(pattern: str, at: int, end: int, within: bool) -> str:
         if name.isupper():
             raise PatternError(f"\\{name} within brackets")
         return signs
-    if name in "bB" and not within and _beside_other_letters(pattern, at):
-        raise PatternError(f"\\{name} beside a letter that is not one of a to z")
+    if name in "bB" and not within and any(one.isalpha() and not one.isascii() for one in pattern):
+        raise PatternError(f"\\{name} with letters that are not those of a to z")
     return pattern[at:end]
-
-
-def _beside_other_letters(pattern: str, at: int) -> bool:
-    return any(one.isalnum() and not one.isascii() for one in pattern[max(at - 1, 0) : at + 3])

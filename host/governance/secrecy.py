@@ -132,9 +132,15 @@ class Rules:
     def hide(self, text: str) -> tuple[str, Counter[str]]:
         """The text without them, and how many which rule found."""
         counts: Counter[str] = Counter()
-        for view in VIEWS:
-            text = self._hide(text, view(text), counts)
-        return text, counts
+        parts: list[str] = []
+        done = 0
+        # Of all views at once: what one shows as whole may be the beginning of what another does.
+        views = [found for view in VIEWS if (found := view(text)) is not None]
+        for begin, end, name in _apart(self._stand_in(views)):
+            parts += (text[done:begin], HIDDEN.format(f"masked: {name}"))
+            done = end
+            counts[name] += 1
+        return "".join((*parts, text[done:])), counts
 
     def said(self, text: str) -> str:
         """As much of a text that goes on as no secret can begin in."""
@@ -167,17 +173,6 @@ class Rules:
             _key_begun(seen),
         ]
         return view.at(min(ends))
-
-    def _hide(self, text: str, view: View | None, counts: Counter[str]) -> str:
-        if view is None:
-            return text
-        parts: list[str] = []
-        done = 0
-        for begin, end, name in _apart(self._stand_in((view,))):
-            parts += (text[done:begin], HIDDEN.format(f"masked: {name}"))
-            done = end
-            counts[name] += 1
-        return "".join((*parts, text[done:]))
 
     def _found(self, text: str) -> Iterator[Span]:
         for value, name in self.values.items():

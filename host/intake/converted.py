@@ -9,8 +9,6 @@ from host.registry.port import Statements
 from host.words import say
 from sessiondb import Address
 
-DAY = 86_400_000  # ms
-
 
 def became(connection: Statements, channel: Address, privacy: Privacy, now: int) -> list[str]:
     """A job on the registry; returns the sessions whose scope changed."""
@@ -21,9 +19,9 @@ def became(connection: Statements, channel: Address, privacy: Privacy, now: int)
 
 
 def _notice(channel: Address, privacy: Privacy, now: int) -> Notice:
-    """Once a day for each way: on Discord a role that comes and goes opens and closes a channel."""
+    """Each time: the last that people read is what holds."""
     place = channel._replace(thread_id="")
-    about = ":".join(("became", *place[:3], privacy, str(now // DAY)))
+    about = ":".join(("became", *place[:3], privacy, str(now)))
     if privacy == "private":
         text = say(
             "🔒 This channel is private now. The files and notes that I keep for it begin anew, and nobody outside of it gets"

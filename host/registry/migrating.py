@@ -67,12 +67,8 @@ class _Table:
 def into_database(data: Path, url: str) -> Moved:
     """Raises `SessionError`, also for a database that has records already, and `OSError`."""
     file, at = data / HOST_DB, noted(data)
-    if not file.exists():
-        raise (
-            Unavailable(DATABASE, f"the records of this folder are in {at} already")
-            if at
-            else NotYet(file, f"not there yet: no host has run on {data.resolve()}")
-        )
+    if not file.exists() and not at:
+        raise NotYet(file, f"not there yet: no host has run on {data.resolve()}")
     if at not in ("", url):
         raise Unavailable(DATABASE, f"a move into {at} was begun: end that one first")
     node = nodes.own(data)
@@ -80,14 +76,32 @@ def into_database(data: Path, url: str) -> Moved:
         mark = _mark(database)
         if at and mark == _to(node):
             raise Unavailable(DATABASE, "a move back to host.db was begun: end it with --to host.db")
-        with closing(open_host_db(file)) as records, translated_here(file):
-            moved = _counted(records) if at else _filled(database, records, node, epoch)
-        nodes.keep(data / ELSEWHERE, url)
-        aside = file.with_name(f"{HOST_DB}.moved-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}")
-        file.rename(aside)
-        sqlite.sync(data)
+        if not file.exists() and mark != _from(node):
+            raise Unavailable(DATABASE, f"the records of this folder are in {at} already")
+        moved, aside = _set_aside(data) if not file.exists() else ((0, 0), None)
+        if aside is None:
+            with closing(open_host_db(file)) as records, translated_here(file):
+                moved = _counted(records) if at else _filled(database, records, node, epoch)
+            nodes.keep(data / ELSEWHERE, url)
+            aside = file.with_name(f"{HOST_DB}.moved-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}")
+            file.rename(aside)
+            sqlite.sync(data)
         _put_mark(database, epoch, "")
     return Moved(*moved, aside)
+
+
+def _set_aside(data: Path) -> tuple[tuple[int, int], Path]:
+    """The latest host.db that was, of a move that was killed before its mark went. Raises `Unavailable`."""
+    found = sorted(data.glob(f"{HOST_DB}.moved-*"))
+    if not found:
+        raise Unavailable(
+            data / HOST_DB, "it is neither there nor set aside: put it back from where it was taken to"
+        )
+    with (
+        closing(apsw.Connection(str(found[-1]), flags=apsw.SQLITE_OPEN_READONLY)) as records,
+        translated_here(found[-1]),
+    ):
+        return _counted(records), found[-1]
 
 
 def into_file(data: Path) -> Moved:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from bots.markup import slack as markup
 
 Json = dict[str, Any]
 
+_HALF = re.compile(r"(?:&[a-z#0-9]{0,6}|<[^<>]{0,500})\Z")
 MOST = 3_900  # characters; Slack recommends 4,000
 MOST_CHOICES = 2_000  # of them, where there is more to be said besides
 
@@ -19,15 +21,15 @@ MOST_CHOICES = 2_000  # of them, where there is more to be said besides
 def of(blocks: Sequence[Json], *, choices: bool = True) -> str:
     """`choices`: also what can be chosen, a line each."""
     said = "\n".join(line for block in blocks for line in _lines(block) if line.strip())
-    return with_choices(said, blocks) if choices else shortened(said, MOST)
+    return with_choices(said, blocks) if choices else _cut(said, MOST)
 
 
 def with_choices(text: str, blocks: Sequence[Json]) -> str:
     listed = "\n".join(f"• {label}" for block in blocks for label in _labels(block))
     if not listed:
-        return shortened(text, MOST)
-    listed = shortened(listed, MOST_CHOICES)
-    return f"{shortened(text, MOST - len(listed) - 1)}\n{listed}"
+        return _cut(text, MOST)
+    listed = _cut(listed, MOST_CHOICES)
+    return f"{_cut(text, MOST - len(listed) - 1)}\n{listed}"
 
 
 def panel(shown: Json) -> Json:
@@ -36,7 +38,7 @@ def panel(shown: Json) -> Json:
     if not blocks or all(block["type"] in ("markdown", "rich_text") for block in blocks):
         return shown
     words = of(blocks, choices=False)
-    return {**shown, "text": shortened(f"{shown['text']}\n{words}", MOST)}
+    return {**shown, "text": _cut(f"{shown['text']}\n{words}", MOST)}
 
 
 def _lines(block: Json) -> Iterator[str]:
@@ -68,3 +70,9 @@ def _labels(block: Json) -> Iterator[str]:
             label = string(mapping(one.get("text")).get("text"))
             if label:
                 yield html.escape(label, quote=False)
+
+
+def _cut(text: str, most: int) -> str:
+    """`shortened`, with no half of a sign or of a mention at its end: it is escaped already."""
+    cut = shortened(text, most)
+    return cut if cut is text else f"{_HALF.sub('', cut[:-1])}…"

@@ -140,6 +140,13 @@ async def test_a_move_that_was_killed_between_any_two_steps_serves_nobody_and_en
                 pass
     move(data, url)
     assert postgres.says(url, MOVING) == ""
+    # Killed before the mark went.
+    postgres.says(url, f"INSERT INTO meta VALUES ('moving', 'from {node}')")
+    with pytest.raises(SessionError, match="being moved into it"):
+        async with serving(on_database(data, url)):
+            pass
+    move(data, url)
+    assert postgres.says(url, MOVING) == ""
     # Back, killed in the midst of writing, and once more when host.db was there and the note still was.
     postgres.says(url, f"INSERT INTO meta VALUES ('moving', 'to {node}')")
     (data / "host.db.moving").write_bytes(b"the beginning of one")

@@ -107,3 +107,12 @@ def test_the_words_have_room_for_the_choices_however_long_the_question_is() -> N
     text = spoken.with_choices("long " * 5_000, asked(QUESTIONS["a question"])["blocks"])
     assert len(text) <= spoken.MOST
     assert text.endswith("\u2022 red\n\u2022 green")
+
+
+def test_words_beside_blocks_end_with_no_half_of_a_sign_or_mention() -> None:
+    for length in range(3_880, 3_900):
+        for sign in ("&amp;", "<@U12345678>"):
+            text = spoken.with_choices("a" * length + sign * 9, ())
+            rest = text.replace(sign, "").rstrip("…")
+            assert set(rest) == {"a"}
+            assert len(text) <= spoken.MOST

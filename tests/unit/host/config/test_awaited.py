@@ -51,6 +51,13 @@ def test_a_file_is_told_by_how_its_name_ends(written: str, name: str, fits: bool
         ("障害", "本番で障害が発生", True),
         ("ﬁre", "fire!", True),
         ("a*", "...", False),
+        ("กิน", "กัน", False),
+        ("กิน", "ไปกินข้าว", True),
+        ("की", "का", False),
+        ("C++", "vitamin c", False),
+        ("C++", "we use c++, and it hurts", True),
+        ("فشل", "فَشَل النشر", True),
+        ("urgent", "#urgent!", True),
     ],
 )
 def test_words_are_whole_ones_however_they_are_written(written: str, said: str, fits: bool) -> None:

@@ -69,7 +69,21 @@ def test_a_pattern_finds_what_python_finds(pattern: str) -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["(?=a)", "(?<!a)b", r"(a)\1", "(?P<a>b)(?P=a)", "a++", "(?>a)", "a{2000}", r"[\W]", r"\bÜ", "(?x) a"],
+    [
+        "(?=a)",
+        "(?<!a)b",
+        r"(a)\1",
+        "(?P<a>b)(?P=a)",
+        "a++",
+        "(?>a)",
+        "a{2000}",
+        r"[\W]",
+        r"\bÜ",
+        r"\b(?:ошибка|сбой)\b",
+        r"\b[а-я]+",
+        "a{,3}b",
+        "(?x) a",
+    ],
 )
 def test_what_cannot_be_found_in_bounded_time_is_refused(pattern: str) -> None:
     with pytest.raises(PatternError):

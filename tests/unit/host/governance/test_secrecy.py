@@ -163,6 +163,15 @@ def test_what_markup_takes_out_of_a_text_hides_nothing(what: str, how: str) -> N
     assert not any(SECRETS[what][at : at + 8] in hidden for at in range(4, len(SECRETS[what]) - 8))
 
 
+@pytest.mark.parametrize("between", ["**{}**", "`{}`", "<b>{}", "\u200b{}", "||{}||"])
+def test_a_secret_whose_first_half_is_one_by_itself_is_masked_to_its_end(between: str) -> None:
+    """What came behind the first half stood there: the numbers were masked, and the secret shown."""
+    first, rest = "xoxb-123456789012-1234567890123-", drawn(24)
+    text, counts = Rules().hide(f"It is {first}{between.format(rest)} now")
+    assert rest not in text
+    assert counts.total() == 1
+
+
 def test_a_secret_of_this_host_is_found_with_emphasis_at_its_hyphens_and_with_its_signs_of_markup_escaped() -> (
     None
 ):
