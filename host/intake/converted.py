@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from host.ports.events import Privacy
-from host.registry import notices, sessions
+from host.registry import notices, places, sessions
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.words import say
@@ -13,7 +13,8 @@ from sessiondb import Address
 def became(connection: Statements, channel: Address, privacy: Privacy, now: int) -> list[str]:
     """A job on the registry; returns the sessions whose scope changed."""
     changed = sessions.channel_became(connection, channel, privacy)
-    if changed:
+    # A channel of which no platform has told yet counts as private: that one is told of now changes nothing for its people.
+    if changed and places.called(connection, channel):
         notices.add(connection, _notice(channel, privacy, now), now)
     return changed
 

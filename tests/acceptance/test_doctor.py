@@ -19,7 +19,6 @@ from host.runners.launch.engine import examine
 from host.runners.launch.examination import findings
 from tests.fakes.onecli import FakeOneCLI
 from tests.support.installation import installation
-from tests.support.speaking import HEAR
 from tests.support.waiting import DEADLINE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -212,7 +211,7 @@ def test_the_program_for_voice_messages_is_tried_in_a_container_of_each_agent(
     """An agent's folder has a program that works; the other agents have none."""
     own = tmp_path / "agents" / "pigeon"
     own.mkdir(parents=True)
-    (own / "hear.py").write_text(HEAR, "utf-8")
+    (own / "hear.py").write_text("import sys, wave\nwave.open(sys.argv[1])\nprint('something')\n", "utf-8")
     for path in (own, own / "hear.py"):
         path.chmod(0o755)
 

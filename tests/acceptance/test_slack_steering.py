@@ -72,7 +72,7 @@ async def test_an_owner_has_a_channel_answered_without_a_mention_and_that_is_rec
     values |= {"model": {"model": "claude-haiku-4-5"}, "instructions": {"instructions": "Speak of doves."}}
     await office.slack.submit_view(office.ann, view, values).acknowledged()
     root = office.slack.say(office.bob, office.channel, "@@model\n@@told")
-    assert [answer.text for answer in await office.answered(root)] == ["claude-haiku-4-5 Speak of doves."]
+    assert [answer.text for answer in await office.answered(root)] == ["claude-haiku-4-5\nSpeak of doves."]
     office.slack.say(
         office.bob, office.channel, "!opus @@model", before.ts
     )  # for one question, in the older thread
@@ -90,13 +90,13 @@ async def test_an_owner_has_a_channel_answered_without_a_mention_and_that_is_rec
     }
     await office.slack.submit_view(office.ann, view, fewer).acknowledged()
     own = office.slack.say(office.ann, office.channel, "@@effort\n@@tools")
-    assert [answer.text for answer in await office.answered(own)] == ["low memory, mock_append, mock_die"]
+    assert [answer.text for answer in await office.answered(own)] == ["low\nmemory, mock_append, mock_die"]
     office.slack.say(office.bob, office.channel, "May I?")
     told = await office.slack.wait_until(lambda: office.slack.ephemerals(office.bob), PATIENCE)
     assert "some people alone may ask" in told[0].text
     await office.slack.slash(office.ann, office.channel, "/dovecote", "config revert 1").acknowledged()
     root = office.slack.say(office.bob, office.channel, "@@effort\nMay I now?")
-    assert [answer.text for answer in await office.answered(root)] == ["May I now? as the API has it"]
+    assert [answer.text for answer in await office.answered(root)] == ["May I now?\nas the API has it"]
     connection = apsw.Connection(str(office.folder.path / "data/host.db"), flags=apsw.SQLITE_OPEN_READONLY)
     rows = connection.execute("SELECT * FROM audit").fetchall()
     connection.close()

@@ -112,6 +112,9 @@ EXEMPT = {
 RARE = dict.fromkeys(
     ("host/registry/forgetting.py", "host/upkeep/forgetting.py", "host/cli/forgetting.py"),
     "a person is forgotten by an operator's order: whatever names them has to be found, and no index keeps their names",
+) | dict.fromkeys(
+    ("host/registry/migrating.py", "host/cli/migrating.py", "host/cli/main.py"),
+    "the records move to another engine by an operator's order, while no host runs: all of them",
 )
 
 

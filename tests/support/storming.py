@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -485,6 +486,6 @@ def opinions(folder: Path) -> dict[tuple[str, str], tuple[str, str]]:
     found = connection.execute("SELECT answer, user, choice, reason FROM judgements").fetchall()
     connection.close()
     return {
-        (str(answer), str(user).rpartition(":")[2]): (str(choice), str(reason))
+        (str(answer), re.split("[:/]", str(user))[-1]): (str(choice), str(reason))
         for answer, user, choice, reason in found
     }

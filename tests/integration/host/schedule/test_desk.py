@@ -65,7 +65,9 @@ async def test_a_task_of_direct_messages_is_nobody_elses_to_see(tmp_path: Path) 
 
 async def test_a_thousand_tasks_are_listed_without_a_look_into_their_files(tmp_path: Path) -> None:
     """As the last looks copied them; a file is opened for what is changing, and one that cannot be read costs itself."""
-    places = [Address("memory", "w", f"c{number}") for number in range(1_000)]
+    places = [
+        Address("memory", "w", f"c{number}") for number in range(999)
+    ]  # with the one below as many as are shown
 
     def job(connection: Statements) -> None:
         for number, place in enumerate(places):
@@ -83,10 +85,10 @@ async def test_a_thousand_tasks_are_listed_without_a_look_into_their_files(tmp_p
         await host.house.records.db.write(job)
         listed = await host.controls.tasks(viewer(Author("U9"), "nowhere"))
         assert listed[0].id == id_
-        assert [view.title for view in listed[1:]] == [f"Task {n}" for n in range(1_000) if n != 7][
+        assert [view.title for view in listed[1:]] == [f"Task {n}" for n in range(999) if n != 7][
             : len(listed) - 1
         ]
-        assert len(listed) >= 998
+        assert len(listed) >= 997
         made = [session_id("default", place) for place in places]
         assert not any((tmp_path / "sessions" / id_).exists() for id_ in made)
         assert "Paused" in await host.controls.order(viewer(Author("U9"), "nowhere"), id_, TaskOrder.PAUSE)

@@ -285,7 +285,7 @@ async def test_who_is_forgotten_leaves_no_budget_behind(desk: Desk) -> None:
     raised = "INSERT INTO raises VALUES (?, 20260921, 1)"
     of = [("person slack:U1",), ("person slack:T1/U1",), ("person slack:T1/U11",)]
     await desk.db.write(lambda c: c.executemany(raised, of))
-    await desk.db.write(lambda c: forgetting.erase(c, Person("slack", ANA), "mark"))
+    await desk.db.write(lambda c: forgetting.erase(c, Person("slack", ANA, "T1"), "mark"))
     assert await desk.rows("SELECT budget FROM spent_of") == [("channel slack/T1/C1/",)]
     assert await desk.rows("SELECT budget FROM raises") == [("person slack:T1/U11",)]
     assert await desk.rows("SELECT id FROM requests") == []
