@@ -53,7 +53,9 @@ _CLOCK = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?\s*(a\.?m\.?|p\.?m\.?)?(?![\w:.])
 _PART = r"(?P<part>morning|afternoon|evening|night|tonight)"
 _PART_FIRST = re.compile(rf"(?:in the |this )?{_PART}(?: at| ,)? (?P<rest>.+)")
 _PART_LAST = re.compile(rf"(?P<rest>.+?) (?:in the |this |at )?{_PART}$")
-_SPOKEN = re.compile(r"(half|quarter|[a-z]+|\d{1,2}) (?:minutes )?(past|to) ([a-z]+|\d{1,2})(?: o'?clock)?")
+_SPOKEN = re.compile(
+    r"(?:a )?(half|quarter|[a-z]+|\d{1,2}) (?:minutes )?(past|to) ([a-z]+|\d{1,2})(?: o'?clock)?"
+)
 _ZONE = re.compile(r"(?P<rest>.*\S)[ ,]+(?:in )?(?P<zone>[a-z]+(?:/[a-z0-9_+-]+)+|[a-z]{2,4})(?: time)?")
 LONGEST_CITY = 3  # words
 LETTERS = {  # of several zones each, or of one half of a year
@@ -70,6 +72,10 @@ def read(said: str) -> time | None:
     said = said.strip(" ,")
     if not said:
         return MORNING
+    if found := re.fullmatch(r"(?:at )?(\d{1,2}) ?h(\d\d)?", said):  # 17h30
+        said = f"{found[1]}:{found[2] or '00'}"
+    if found := re.fullmatch(r"at (\d\d)(\d\d)", said):  # at 1730
+        return _plainly(f"{found[1]}:{found[2]}")[0]
     said = re.sub(r"^(?:at|by|around|@) ", "", said)
     said = re.sub(r"^(?:in the|this|in the early) (?=morning|afternoon|evening)|^at (?=night|noon)", "", said)
     said = {"12 noon": "noon", "twelve noon": "noon", "12 midnight": "midnight", "12:00 noon": "noon"}.get(
@@ -181,8 +187,8 @@ def _plainly(said: str) -> tuple[time | None, bool]:
         return time(whole // 60 % 24, whole % 60), hour > 12
     words = re.sub(r" ?o'?clock$", "", said).split()
     spelt = [str(NUMBERS[word]) if word in NUMBERS and word not in NO_HOURS else word for word in words]
-    if len(spelt) == 2 and all(word.isdecimal() for word in spelt):
-        spelt = [f"{spelt[0]}:{int(spelt[1]):02}"]
+    if len(spelt) == 2 and all(word.isdecimal() for word in spelt) and len(spelt[1]) == 2:
+        spelt = [":".join(spelt)]
     found = _CLOCK.fullmatch(" ".join(spelt))
     if found is None:
         return None, False
