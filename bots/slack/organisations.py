@@ -39,6 +39,12 @@ class Town(Protocol):
 
     async def leaves(self, team: str, why: str) -> None: ...
 
+    async def fails(self, organisation: str, teams: frozenset[str], error: Exception) -> None:
+        """It could not be asked."""
+
+    async def answers(self, organisation: str) -> None:
+        """Raises `InstallsError`."""
+
 
 class Organisation:
     """For as long as it has the app. `known` are the workspaces that it had when it was last asked."""
@@ -68,13 +74,17 @@ class Organisation:
                 if error.code in ENDS:
                     await self._end(ENDS[error.code])
                     return
-                log.warning("Organisation %s is not asked: %s", self.id, error, extra=_FAILED)
                 pause = OPERATOR_PAUSE
+                await self._failed(error)
             except (InstallsError, HostBusy, *TRANSIENT) as error:
-                log.warning("Organisation %s is not asked: %s", self.id, error, extra=_FAILED)
+                await self._failed(error)
             self.looked.set()
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _failed(self, error: Exception) -> None:
+        log.warning("Organisation %s is not asked: %s", self.id, error, extra=_FAILED)
+        await self._town.fails(self.id, self.known, error)
 
     async def _watch(self) -> None:
         found = await InstallationStore(self._kept).async_find_bot(
@@ -91,6 +101,7 @@ class Organisation:
             if self.identity.organisation != self.id:
                 raise InstallsError(f"its token is {self.identity.organisation or self.identity.team}'s")
             await self._settle({team: name async for team, name in _teams(client)})
+            await self._town.answers(self.id)
             self.looked.set()
 
     async def _doubted(self, within: float) -> bool:

@@ -2,7 +2,7 @@
 
 Each has its own token, and nothing of one is asked or said with another's: an address names its workspace, an event too, and
 where that is none of these nothing is done. One that installs the app is served at once, and one that removes it no more; what
-is still to be said there waits. What happens to one of them, but to the bot's own, is nothing to the others.
+is still to be said there waits (`unserved`). What happens to one of them, but to the bot's own, is nothing to the others.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from bots.slack.listening import Listeners
 from bots.slack.organisations import CHANGES, Organisation
 from bots.slack.sending.faces import SCOPE as CUSTOMIZE
 from bots.slack.setup.preflight import SlackRefused, check_app_token, identify
+from bots.slack.unserved import Unserved
 from bots.slack.workspace import CALL_TIMEOUT, Workspace
 from host.config import Config, Slack
-from host.ports.bot import DeliveryError, HostBusy, Ingest, Offline, Rejected
-from host.ports.installs import KEPT_FOR, Install, Installs, InstallsError
+from host.ports.bot import HostBusy, Ingest, Offline, Rejected
+from host.ports.installs import Install, Installs, InstallsError
 from sessiondb import Address
 
 log = logging.getLogger(__name__)
@@ -39,9 +40,7 @@ ALL_READY = 10.0  # s at a start for those who installed the app: who takes long
 GATE = 2.4  # s an event waits until its workspace is served; Slack gives up after 3 and delivers again
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # s until one that failed is tried again
 ORGANISATION = "E"  # begins the ids of organisations
-ASK_AGAIN = 60.0  # s until it is tried again what waits for one that is gone: its return tries all at once
 LOOKS = (0.0, 5.0, 60.0)  # s before each look at a token that may be no more
-KEPT_DAYS = KEPT_FOR // 86_400_000
 OWN_GONE = "Slack: the app was removed from the workspace of SLACK_BOT_TOKEN: install it again, and copy its new token"
 
 
@@ -71,10 +70,7 @@ class Workspaces:
         self._served: dict[str, Workspace] = {}  # by team
         self._lives: dict[str, Life] = {}  # by team, of those that installed the app
         self._organisations: dict[str, tuple[Organisation, asyncio.Task[None]]] = {}  # by id
-        self._ended: dict[str, Install] = {}  # by team
-        self._given_up: set[str] = (
-            set()
-        )  # teams of those for which nothing waits any more, once that was said
+        self._unserved = Unserved()
         self._anew: set[str] = set()  # teams whose service ends and begins once more with another token
         self._open = asyncio.Event()  # events come in
         self._transport: Transport | None = None
@@ -104,26 +100,13 @@ class Workspaces:
             return self._served[team]
         if not team and len(self._served) == 1 and not self._settings.installs:
             return next(iter(self._served.values()))  # who names none means the one there is
-        if (gone := self._ended.get(team)) is not None:
-            raise self._of_one_gone(gone)
+        if (error := self._unserved.error(team)) is not None:
+            raise error
         if team in self._lives or team in self._anew or self._is_joining(team):
             raise Offline(f"workspace {team} is not connected")
         raise Rejected(
             f"it belongs to workspace {team or '?'}, and the bot is in {', '.join(self._served) or 'none'}"
         )
-
-    def _of_one_gone(self, gone: Install) -> DeliveryError:
-        """It waits for its return, and not for ever: what is said weeks later is asked for by nobody any more."""
-        if int(time.time() * 1000) <= gone.waits_until:
-            until = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(gone.waits_until / 1000))
-            reason = f"it waits until the app is installed there again, at most until {until}"
-            return Offline(f"workspace {gone.holder}: {gone.ended}; {reason}", ASK_AGAIN)
-        reason = f"workspace {gone.holder}: {gone.ended}, and was not installed again within {KEPT_DAYS} days"
-        if gone.holder not in self._given_up:
-            self._given_up.add(gone.holder)
-            told = {"action": "workspace_given_up", "team": gone.holder}
-            log.warning("What was still to be said is given up: %s", reason, extra=told)
-        return Rejected(reason)
 
     def listening(self, context: AsyncBoltContext) -> Listeners | None:
         """For what Slack tells in this context. Where nobody can install the app there is one workspace, and all is its own."""
@@ -195,6 +178,7 @@ class Workspaces:
             self._served[self.own.team] = self.own
         self._host = host
         self._kept: Installs = host.installs("slack")
+        self._unserved.begin(self._kept)
 
     async def prepare(self, transport: Transport) -> None:
         """Before events come in: those who are slow are not waited for. Raises `InstallsError`."""
@@ -202,7 +186,8 @@ class Workspaces:
         if self.own is not None:
             await self.own.prepare(transport)
         store, within = InstallationStore(self._kept), dict[str, set[str]]()
-        for install in await self._kept.all() if self._settings.installs else ():
+        found = await self._kept.all() if self._settings.installs else ()
+        for install in found:
             whose = "" if install.ended else await _organisation_of(store, install.holder)
             if not self._may_have(install, whose) or install.holder in self._served:
                 continue
@@ -211,7 +196,7 @@ class Workspaces:
             elif install.holder.startswith(ORGANISATION) and not install.ended:
                 within.setdefault(install.holder, set())
             elif install.ended:
-                self._ended[install.holder] = install
+                self._unserved.ended(install)
                 await self._stands(
                     install.holder, here=False
                 )  # it may not have been told when that was heard
@@ -272,13 +257,13 @@ class Workspaces:
             known = former.known if former is not None else frozenset[str]()
             store = InstallationStore(self._kept)
             self._anew |= known
+            for one in (team, *known):
+                self._unserved.forget(one)
             try:
                 if task is not None:
                     await _ended(task)
                 for one in known:
-                    if (await store.token_of(one))[
-                        1
-                    ] == team:  # with the token before, not with one of its own
+                    if (await store.token_of(one))[1] == team:  # not with a token of its own
                         await self._without_life(one)
                 if self._transport is not None:
                     self._begin_organisation(team, known)
@@ -287,8 +272,7 @@ class Workspaces:
             return
         self._anew.add(team)
         try:
-            self._ended.pop(team, None)
-            self._given_up.discard(team)
+            self._unserved.forget(team)
             await self._without_life(team)
             if self._transport is not None:
                 self._begin_life(team, self._transport)
@@ -331,6 +315,14 @@ class Workspaces:
             if life is not None and life.task is not None:
                 await _ended(life.task)
             await self._end(team, why)
+
+    async def fails(self, organisation: str, teams: frozenset[str], error: Exception) -> None:
+        """Those of its workspaces that have not begun wait with it."""
+        for holder in (organisation, *(team for team in teams if team not in self._lives)):
+            await self._failed(holder, error)
+
+    async def answers(self, organisation: str) -> None:
+        await self._unserved.back(organisation)
 
     async def _missed(self, *, unheard: bool = False) -> int:
         found = 0 if self.own is None else await self.own.missed(unheard=unheard)
@@ -385,8 +377,17 @@ class Workspaces:
                     return
                 pause = OPERATOR_PAUSE
             _told(f"Workspace {team} is not served", error)
+            await self._failed(team, error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _failed(self, holder: str, error: BaseException | None) -> None:
+        """The tasks of one that nobody mends rest as those of one that ended."""
+        try:
+            if await self._unserved.fails(holder, error):
+                await self._stands(holder, here=False)
+        except (InstallsError, HostBusy) as busy:
+            _told(f"How {holder} failed is not noted yet", busy)
 
     async def _serve(self, team: str, life: Life, transport: Transport) -> None:
         token, organisation = await InstallationStore(self._kept).token_of(team)
@@ -397,9 +398,11 @@ class Workspaces:
             if space.team != team:
                 raise InstallsError(f"the token of workspace {team} is {space.team}'s")
             await space.prepare(transport)
+            space.client.refused = life.doubt.set
             self._served[team] = space
             life.ready.set()
             await self._open.wait()
+            await self._unserved.back(team)
             await self._stands(team, here=True)
             self._ready()
             async with asyncio.TaskGroup() as group:
@@ -422,7 +425,7 @@ class Workspaces:
     async def _end(self, team: str, why: str) -> None:
         """First on disk: a host that dies here begins without it. What it tells afterwards is told at each start."""
         await self._kept.end(team, why)
-        self._ended[team] = Install(team, "", int(time.time() * 1000), why)
+        self._unserved.ended(Install(team, "", int(time.time() * 1000), why))
         self._lives.pop(team, None)
         log.warning(
             "Workspace %s: %s; it is served no more",

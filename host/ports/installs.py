@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-KEPT_FOR = 7 * 86_400_000  # ms that what is still to be said where an app was removed waits for its return
+KEPT_FOR = (
+    7 * 86_400_000
+)  # ms that what is still to be said waits where an app was removed, or cannot be served
+KEPT_DAYS = KEPT_FOR // 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +20,17 @@ class Install:
     name: str
     changed_at: int  # ms UTC
     ended: str = ""  # why; '' while it counts
+    trouble: str = ""  # why it cannot be served although it counts
+    since: int = 0  # ms UTC: it could not, without a break
+
+    @property
+    def why(self) -> str:
+        return self.ended or self.trouble
 
     @property
     def waits_until(self) -> int:
-        """ms UTC; of one that ended: what is still to be said there is given up after that."""
-        return self.changed_at + KEPT_FOR
+        """ms UTC; of one that is not served: what is still to be said there is given up after that."""
+        return (self.changed_at if self.ended else self.since) + KEPT_FOR
 
 
 class InstallsError(Exception):
@@ -39,6 +48,9 @@ class Installs(Protocol):
 
     async def end(self, holder: str, why: str) -> bool:
         """Its secret is no more; whether it counted until now."""
+
+    async def trouble(self, holder: str, why: str) -> int:
+        """It cannot be served, or can again where `why` is ''. Since when it could not, ms UTC; 0 where it can or is gone."""
 
     async def all(self) -> Sequence[Install]: ...
 

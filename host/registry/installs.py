@@ -23,6 +23,7 @@ MOST_BACK = 1_000  # states that came back and are still good: one more, and the
 LONGEST_STATE = 300  # characters; ours have about 150
 STATE = "installation"  # what a state says that it is, for other things are sealed with the same key
 LONGEST_NAME = 100  # characters
+LONGEST_WHY = 500  # characters
 SEALED = (  # tables by their keys
     ("mcp_logins", "agent", "server", "workspace"),
     ("installs", "channel_type", "holder"),
@@ -46,9 +47,9 @@ class Installs:
             raise InstallsError(str(error)) from error
         await self._write(
             lambda c: c.execute(
-                "INSERT INTO installs VALUES (?, ?, ?, ?, ?, ?)"
+                "INSERT INTO installs (channel_type, holder, name, sealed, changed_at, ended) VALUES (?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (channel_type, holder) DO UPDATE SET name = excluded.name, sealed = excluded.sealed,"
-                " changed_at = excluded.changed_at, ended = excluded.ended",
+                " changed_at = excluded.changed_at, ended = excluded.ended, trouble = '', since = 0",
                 row,
             )
         )
@@ -68,6 +69,19 @@ class Installs:
             return bool(connection.changes())
 
         return await self._write(ended)
+
+    async def trouble(self, holder: str, why: str) -> int:
+        """The first of a row of failures says since when; what they are about may change meanwhile."""
+
+        def noted(connection: Statements) -> int:
+            if not why:
+                connection.execute(_WELL, (self._type, holder))
+                return 0
+            connection.execute(_TROUBLE, (why[:LONGEST_WHY], self._now(), self._type, holder))
+            row = connection.execute(_SINCE, (self._type, holder)).fetchone()
+            return int(str(row[0])) if row else 0
+
+        return await self._write(noted)
 
     async def all(self) -> Sequence[Install]:
         return await self._write(lambda connection: known(connection, self._type))
@@ -114,7 +128,12 @@ class Installs:
 
 def known(connection: Statements, channel_type: str) -> list[Install]:
     found = connection.execute(_ALL, (channel_type,)).fetchall()
-    return [Install(str(row[0]), str(row[1]), int(str(row[2])), str(row[3])) for row in found]
+    return [_install(row) for row in found]
+
+
+def _install(row: Sequence[object]) -> Install:
+    holder, name, changed_at, ended, trouble, since = row
+    return Install(str(holder), str(name), int(str(changed_at)), str(ended), str(trouble), int(str(since)))
 
 
 def of_one_gone(connection: Statements, channel_type: str, install: Install, now: int) -> str:
@@ -135,12 +154,12 @@ def waiting(connection: Statements, channel_type: str, holder: str) -> int:
 
 
 def gone(connection: Statements, now: int) -> list[str]:
-    """A line for each workspace that had the app and for whose return something still waits."""
+    """A line for each workspace that is not served and for whose return something still waits, or that nobody has mended."""
     found = connection.execute(_GONE, (now - KEPT_FOR,)).fetchall()
-    ended = [(str(row[0]), Install(str(row[1]), str(row[2]), int(str(row[3])), str(row[4]))) for row in found]
+    unserved = [(str(row[0]), _install(row[1:])) for row in found]
     return [
-        f"{one.name} ({one.holder}): {one.ended}; {of_one_gone(connection, platform, one, now)}"
-        for platform, one in ended
+        f"{one.name} ({one.holder}): {one.why}; {of_one_gone(connection, platform, one, now)}"
+        for platform, one in unserved
     ]
 
 
@@ -165,12 +184,20 @@ def renew(connection: Statements, seal: Seal) -> int:
 
 _SEALED = "SELECT sealed FROM installs WHERE channel_type = ? AND holder = ? AND ended = ''"
 _END = (
-    "UPDATE installs SET ended = ?, sealed = ?, changed_at = ?"
+    "UPDATE installs SET ended = ?, sealed = ?, changed_at = ?, trouble = '', since = 0"
     " WHERE channel_type = ? AND holder = ? AND ended = ''"
 )
-_ALL = "SELECT holder, name, changed_at, ended FROM installs WHERE channel_type = ? ORDER BY holder"
+_TROUBLE = (
+    "UPDATE installs SET trouble = ?, since = CASE since WHEN 0 THEN ? ELSE since END"
+    " WHERE channel_type = ? AND holder = ? AND ended = ''"
+)
+_SINCE = "SELECT since FROM installs WHERE channel_type = ? AND holder = ?"
+_WELL = "UPDATE installs SET trouble = '', since = 0 WHERE channel_type = ? AND holder = ? AND trouble <> ''"
+_FIELDS = "holder, name, changed_at, ended, trouble, since"
+_ALL = f"SELECT {_FIELDS} FROM installs WHERE channel_type = ? ORDER BY holder"
 _GONE = (
-    "SELECT channel_type, holder, name, changed_at, ended FROM installs WHERE ended <> '' AND changed_at >= ?"
+    f"SELECT channel_type, {_FIELDS} FROM installs"
+    " WHERE (ended <> '' AND changed_at >= ?) OR trouble <> '' ORDER BY channel_type, holder"
 )
 _WAITING = """
 SELECT count(*) FROM (

@@ -7,7 +7,7 @@ from pathlib import Path
 from host.ports import faults
 from sessiondb.errors import Unavailable
 
-VERSION = 30
+VERSION = 31
 ELSEWHERE = "database"  # in the data folder: the address of the database that its registry is in
 DATABASE = Path(faults.DATABASE)  # where others name a file
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from host.ports.installs import Install
 
@@ -29,6 +30,13 @@ class KeptInstalls:
             before = self.installs[holder]
             self.installs[holder] = Install(holder, before.name, int(time.time() * 1000), why)
         return counted
+
+    async def trouble(self, holder: str, why: str) -> int:
+        if (found := self.installs.get(holder)) is None or found.ended:
+            return 0
+        since = (found.since or int(time.time() * 1000)) if why else 0
+        self.installs[holder] = replace(found, trouble=why, since=since)
+        return since
 
     async def all(self) -> Sequence[Install]:
         return [self.installs[holder] for holder in sorted(self.installs)]

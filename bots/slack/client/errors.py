@@ -22,9 +22,10 @@ PLAIN_MAY_WORK = frozenset(
         "block_mismatch",
     }
 )
-CURED_BY_AN_OPERATOR = frozenset(
-    {"invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive", "missing_scope"}
+TOKEN_REFUSED = frozenset(
+    {"invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive"}
 )
+CURED_BY_AN_OPERATOR = TOKEN_REFUSED | {"missing_scope"}
 OPERATOR_PAUSE = 60.0  # s until a refused token is tried again: somebody has to renew it first
 
 

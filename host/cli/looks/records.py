@@ -217,7 +217,7 @@ def _installs(config: Config, registry: Statements | None, now: int) -> Iterator
     # Those of an organisation that has the app as a whole (E…) need not be named.
     whole = any(one.startswith("E") for one in named)
     served = {team: one for team, one in known.items() if team in named or (whole and team.startswith("T"))}
-    there = [f"{one.name} ({team})" for team, one in served.items() if not one.ended]
+    there = [f"{one.name} ({team})" for team, one in served.items() if not one.why]
     missing = [team for team in named if team not in known]
     where = f"{config.web.public_url if config.web else ''}/slack/install"
     said = [f"installed in {', '.join(there)}"] if there else []
@@ -230,9 +230,10 @@ def _installs(config: Config, registry: Statements | None, now: int) -> Iterator
             seen = f"{one.name} ({one.holder}) has installed the app, and is not served"
             remedy = f"Name {one.holder} in slack.installs, or remove the app there"
             yield Finding(INSTALLED, False, seen, remedy)
-        elif one.holder in served and one.ended and registry:
+        elif one.holder in served and one.why and registry:
+            rests = ", and its tasks rest" if one.ended or now > one.waits_until else ""
             waits = installs.of_one_gone(registry, "slack", one, now)
-            seen = f"{one.name} ({one.holder}): {one.ended}; {waits}, and its tasks rest"
+            seen = f"{one.name} ({one.holder}): {one.why}; {waits}{rests}"
             remedy = f"Have it installed there again, at {where}, or take {one.holder} out of slack.installs"
             yield Finding(INSTALLED, False, seen, remedy)
 

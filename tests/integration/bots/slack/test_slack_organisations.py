@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bots.slack.workspaces import Workspaces
 from host.config import Config, Slack
-from host.ports.bot import Offline
+from host.ports.bot import Offline, Rejected
+from host.ports.installs import KEPT_FOR
 from sessiondb import Address
 from sessiondb.content import Text
 from tests.fakes.slack import FakeSlack, Organisation
@@ -125,6 +127,31 @@ async def test_what_changed_while_nobody_listened_is_asked_at_the_start_and_who_
         await install(bot, barn.slack)
         await stands(notebook, loft, "open")
         await bot.send(delivery(bot, TEXT, loft.place))
+
+
+async def test_workspaces_of_an_organisation_that_cannot_be_asked_wait_with_it_and_not_for_ever(
+    grid: Grid, tmp_path: Path
+) -> None:
+    notebook, barn = Notebook(), grid.barn
+    async with online(grid.own, tmp_path, notebook=notebook, installs=(grid.whole.id,)) as (bot, _):
+        await install(bot, barn.slack)
+        grid.whole.grant(barn.slack)
+        await stands(notebook, barn, "open")
+    grid.whole.refuses = "invalid_auth"
+    async with online(grid.own, tmp_path, notebook=notebook, installs=(grid.whole.id,)) as (bot, _):
+        with pytest.raises(Offline, match=r"organisation E\w+: invalid_auth.*until that is mended"):
+            await bot.send(delivery(bot, TEXT, barn.place))
+        for holder in (barn.slack.team_id, grid.whole.id):
+            kept = notebook.kept.installs[holder]
+            notebook.kept.installs[holder] = replace(kept, since=kept.since - KEPT_FOR)
+    async with online(grid.own, tmp_path, notebook=notebook, installs=(grid.whole.id,)) as (bot, _):
+        await stands(notebook, barn, "gone")
+        with pytest.raises(Rejected, match="was not mended within 7 days"):
+            await bot.send(delivery(bot, TEXT, barn.place))
+        await install(bot, barn.slack)
+        await stands(notebook, barn, "open")
+        await bot.send(delivery(bot, TEXT, barn.place))
+        assert {one.trouble for one in notebook.kept.installs.values()} == {""}
 
 
 async def test_an_organisation_that_is_not_named_has_its_token_given_back(grid: Grid, tmp_path: Path) -> None:

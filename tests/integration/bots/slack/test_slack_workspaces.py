@@ -10,7 +10,7 @@ import pytest
 
 from bots.slack import Secrets, SlackBot, SlackRefused, make
 from host.config import Config, Slack, Web
-from host.ports.bot import BotConfigError, Offline, Rejected, Surroundings
+from host.ports.bot import BotConfigError, Offline, Rejected, Surroundings, Unsent
 from host.ports.conformance import Operator
 from host.ports.installs import KEPT_FOR
 from host.ports.people import Attempt, SignInError
@@ -22,6 +22,7 @@ from tests.support.installing import agreed, began, install
 from tests.support.signing_in import came_back
 from tests.support.slack_app import free_port
 from tests.support.slacking import PUBLIC, delivery, online
+from tests.support.waiting import eventually
 
 TEXT = Text("coo")
 
@@ -158,6 +159,44 @@ async def test_one_that_removed_the_app_while_nobody_listened_is_known_by_its_re
         await install(bot, other.slack)
         await notebook.until(lambda: notebook.stands.get(other.address._replace(platform_id="")) == "open")
         await sent(bot, other.address)
+
+
+async def test_one_whose_token_is_refused_waits_as_long_as_one_that_is_gone_and_is_told_of_until_it_is_mended(
+    towns: tuple[Town, Town], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = towns
+    notebook, team = Notebook(), other.slack.team_id
+    everywhere = Address("slack", team, "")
+    async with online(one.slack, tmp_path, notebook=notebook, installs=(team,)) as (bot, _):
+        await install(bot, other.slack)
+        await served(notebook, other)
+        other.slack.refuses = "invalid_auth"  # of which no event tells
+        with pytest.raises(Unsent, match="refuses the token"):
+            await sent(bot, other.address)
+        await eventually(lambda: notebook.kept.installs[team].trouble)
+        with pytest.raises(Offline, match=r"invalid_auth.*; it waits until that is mended, at most until"):
+            await sent(bot, other.address)
+        await sent(bot, one.address)
+        assert notebook.stands[everywhere] == "open", "its tasks go on for now"
+    since = notebook.kept.installs[team].since
+    other.slack.refuses = ""
+    other.slack.scopes.discard("chat:write")
+    async with online(one.slack, tmp_path, notebook=notebook, installs=(team,)) as (bot, _):
+        with pytest.raises(Offline, match=r"the scopes chat:write are missing"):
+            await sent(bot, other.address)
+    assert notebook.kept.installs[team].since == since, "it was not served in between"
+    notebook.kept.installs[team] = replace(notebook.kept.installs[team], since=since - KEPT_FOR)
+    async with online(one.slack, tmp_path, notebook=notebook, installs=(team,)) as (bot, _):
+        await notebook.until(lambda: notebook.stands[everywhere] == "gone")
+        for way in (bot.send, bot.lookup):
+            with pytest.raises(Rejected, match=r"are missing.*, and that was not mended within 7 days"):
+                await way(delivery(bot, TEXT, other.address))
+        assert caplog.text.count("What was still to be said is given up") == 1
+        other.slack.scopes.add("chat:write")
+        await install(bot, other.slack)
+        await notebook.until(lambda: notebook.stands[everywhere] == "open")
+        await sent(bot, other.address)
+        assert (notebook.kept.installs[team].trouble, notebook.kept.installs[team].since) == ("", 0)
 
 
 async def test_a_workspace_that_slack_does_not_tell_of_is_tried_again_and_holds_up_no_other(

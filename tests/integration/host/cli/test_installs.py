@@ -89,6 +89,26 @@ async def test_one_that_removed_the_app_is_said_with_what_waits_and_what_to_do(t
     assert "still to be said there is given up" in told(tmp_path, "T2BARN", now=1_001 + KEPT_FOR)[-1].seen
 
 
+async def test_one_that_has_the_app_and_cannot_be_served_is_said_with_what_waits(tmp_path: Path) -> None:
+    await kept(tmp_path, removed=False)
+    disk = ThreadDisk()
+    db = await HostDB.open(tmp_path / "host.db", disk)
+    found = Installs(db, Seal(tmp_path, KEY), "slack", lambda: 1_000)
+    await found.trouble("T2BARN", "Slack refuses the token of workspace T2BARN: invalid_auth")
+    await db.write(_still_to_be_said)
+    await db.close()
+    disk.close()
+    there, barn = told(tmp_path, "T1AVIARY", "T2BARN")
+    assert there.seen == "installed in Aviary (T1AVIARY)"
+    assert barn.seen == (
+        "Barn (T2BARN): Slack refuses the token of workspace T2BARN: invalid_auth;"
+        " what is still to be said in 2 places there waits until 1970-01-08 00:00 UTC"
+    )
+    assert "/slack/install" in barn.remedy
+    later = told(tmp_path, "T1AVIARY", "T2BARN", now=1_001 + KEPT_FOR)[-1].seen
+    assert later.endswith("what was still to be said there is given up, and its tasks rest")
+
+
 @pytest.mark.parametrize("teams", [(), ("T1AVIARY",)])
 async def test_one_that_has_the_app_and_is_not_named_is_said_not_to_be_served(
     tmp_path: Path, teams: tuple[str, ...]

@@ -65,11 +65,13 @@ def answers(bot: MemoryBot) -> list[str]:
 async def test_what_failed_is_asked_once_more_however_often_it_is_ordered(tmp_path: Path) -> None:
     async with serving(config(tmp_path, web=WEB)) as (host, bot), browsing(host, tmp_path) as browser:
         message = await failed(host, bot, "the answer is Kestrel")
-        assert "Where the app was removed" not in (await browser.get("/failures")).shown
-        gone = "INSERT INTO installs VALUES ('memory', 'w', 'Barn', x'', ?, 'the app was removed')"
-        await host.house.records.db.write(lambda c: c.execute(gone, (now_ms(),)))
+        assert "Workspaces that are not served" not in (await browser.get("/failures")).shown
+        gone = "INSERT INTO installs VALUES ('memory', ?, 'Barn', x'', ?, ?, ?, ?)"
+        rows = [("w", now_ms(), "the app was removed", "", 0), ("w2", 1, "", "Slack refuses it: x", 1)]
+        await host.house.records.db.write(lambda c: c.executemany(gone, rows))
         listed = await browser.get("/failures")
         assert "Barn (w): the app was removed; what is still to be said in 1" in listed.shown, listed.shown
+        assert "Barn (w2): Slack refuses it: x; what was still to be said there is given up" in listed.shown
         assert "could not answer this" in listed.shown
         assert listed.text.count('value="retry"') == 1
         done = await browser.send("/failures", order="retry", about=message, back="/failures")

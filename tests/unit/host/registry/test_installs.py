@@ -60,6 +60,30 @@ async def test_one_that_ended_has_no_secret_says_why_and_may_begin_again(db: Hos
     assert await here.all() == [Install("T1", "Aviary", 2_000)]
 
 
+async def test_what_keeps_one_from_being_served_is_kept_with_when_it_began_until_it_is_over(
+    db: HostDB, tmp_path: Path
+) -> None:
+    time = Time()
+    here = kept(db, tmp_path, now=time)
+    assert await here.trouble("T1", "nobody knows it") == 0
+    await here.keep("T1", "Aviary", "xoxb-one")
+    time.now = 2_000
+    assert await here.trouble("T1", "invalid_auth") == 2_000
+    time.now = 3_000
+    assert await here.trouble("T1", "missing_scope") == 2_000
+    assert await here.all() == [Install("T1", "Aviary", 1_000, "", "missing_scope", 2_000)]
+    assert await db.read(lambda c: installs.gone(c, 4_000)) == [
+        "Aviary (T1): missing_scope; nothing waits to be said there"
+    ]
+    assert await here.trouble("T1", "") == 0
+    assert await here.all() == [Install("T1", "Aviary", 1_000)]
+    for mend in (here.keep("T1", "Aviary", "xoxb-two"), here.end("T1", "the app was removed")):
+        await here.trouble("T1", "invalid_auth")
+        await mend
+        assert [(one.trouble, one.since) for one in await here.all()] == [("", 0)]
+    assert await here.trouble("T1", "told late") == 0, "it ended"
+
+
 async def test_a_key_that_changed_opens_what_was_kept_and_after_a_renewal_alone(
     db: HostDB, tmp_path: Path
 ) -> None:
