@@ -12,8 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rich.emoji import Emoji
-
+from host.config import emoji
 from host.config.recurrence import ScheduleError
 from host.words import Sentence, alternatives, say
 from sessiondb.records import Address
@@ -23,7 +22,6 @@ ANY_FILE = "*"
 LONGEST_PHRASE, MOST_PHRASES = 80, 10
 LOOKED_AT = 4_000  # characters of a message; two hundred characters of a file's name
 
-_TONES = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]|:skin-tone-[2-6]")
 _POINTS = re.compile("[\u0591-\u05c7\u064b-\u065f\u0670]")  # which Hebrew and Arabic may leave out
 _WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff]")
 
@@ -66,9 +64,7 @@ def decoded(found: Mapping[str, Any]) -> Awaited:
 
 def reaction(text: str) -> str:
     """`:ticket:`, `ticket` and 🎫 are the same, of any skin; a name that no emoji bears is an emoji of the team's own."""
-    name = _TONES.sub("", text.strip().casefold()).strip(":")
-    found = Emoji.replace(f":{name}:")
-    return _TONES.sub("", name if found == f":{name}:" else found)
+    return emoji.sign(text) or text.strip().casefold().strip(":")
 
 
 def asked_reaction(text: str) -> str:
@@ -115,7 +111,7 @@ def phrases(text: str) -> str:
 def fits(kind: Kind, what: str, *, reacted: str, said: str, files: Iterable[str]) -> bool:
     """`reacted` is as the platform told it, `said` the author's own words, `files` their files' names."""
     if kind == "reaction":
-        return bool(reacted) and reaction(reacted) == what
+        return bool(reacted) and reaction(reacted) == reaction(what)  # kept by an older version as a name
     if kind == "file":
         names = [name[-200:].casefold() for name in files]
         return bool(names) and (

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 
-from rich.emoji import Emoji
-
 from bots.common.faces import Faces
 from bots.discord.client import wire
 from bots.markup import clean, discord
+from host.config import emoji
 from host.ports import bill
 from host.ports.bot import Delivery
 
@@ -41,8 +40,8 @@ def named(agent: str, faces: Faces) -> str:
     face = faces.of(agent)
     if not face.name:
         return ""
-    picture = Emoji.replace(face.icon) if face.icon.startswith(":") else ""
-    shown = f"{picture} " if picture and not picture.startswith(":") else ""
+    picture = emoji.sign(face.icon) if face.icon.startswith(":") else ""
+    shown = f"{picture} " if picture else ""
     return f"{shown}{face.name}"
 
 

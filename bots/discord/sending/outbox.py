@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import discord
-from rich.emoji import Emoji
 
 from bots.common import documents, downloads
 from bots.common.faces import Faces
@@ -28,6 +27,7 @@ from bots.discord.questions.book import Asked, QuestionBook
 from bots.discord.questions.questions import view_of
 from bots.discord.sending import cards, framing
 from bots.discord.sending.threads import Threads
+from host.config import emoji
 from host.ports.bot import Delivery, Receipt, Rejected, Unknown
 from sessiondb import Address
 
@@ -166,15 +166,15 @@ class Outbox:
         return Receipt(delivery.target)
 
     async def _react(self, delivery: Delivery, name: str) -> Receipt:
-        emoji = self._emoji(delivery, name)
+        shown = self._emoji(delivery, name)
         try:
-            await self._target(delivery).add_reaction(emoji)
+            await self._target(delivery).add_reaction(shown)
         except discord.NotFound as error:
             if error.code != errors.UNKNOWN_MESSAGE or not delivery.address.thread_id:
                 raise
             # A reply to a post was written in the channel and is answered in the thread of the post.
             channel = self._client.get_partial_messageable(int(delivery.address.platform_id))
-            await channel.get_partial_message(int(delivery.target)).add_reaction(emoji)
+            await channel.get_partial_message(int(delivery.target)).add_reaction(shown)
         return Receipt(delivery.target)
 
     async def remove(self, place: Address, message_id: str) -> None:
@@ -206,9 +206,9 @@ class Outbox:
             return name
         guild = self._client.get_guild(int(delivery.address.workspace_id or 0))
         own: Sequence[discord.Emoji] = guild.emojis if guild is not None else ()
-        custom = next((emoji for emoji in own if emoji.name == name), None)
-        found = Emoji.replace(f":{name}:")
-        if custom is None and found == f":{name}:":
+        custom = next((one for one in own if one.name == name), None)
+        found = emoji.sign(name)
+        if custom is None and not found:
             raise Rejected(f"there is no emoji {name!r}")
         return custom or found
 

@@ -11,6 +11,7 @@ from bots.common.short import shortened
 from bots.markup import chunks
 from bots.markup import slack as markup
 from bots.slack.sending import tables
+from host.config.emoji import short_name
 from host.ports.bot import Decision
 from host.words import Sentence, say
 from sessiondb import content
@@ -43,7 +44,7 @@ def operation(given: content.Operation, *, plain: bool, mentions: Sequence[str] 
             first, *rest = _posts(text, plain=plain) or [{"do": "post", "text": "…"}]
             return [_doing("update", first), *rest]
         case content.Reaction(_, emoji):
-            return [{"do": "react", "emoji": emoji.strip(":")}]
+            return [{"do": "react", "emoji": short_name(emoji)}]
         case content.File(path, name, comment):
             # A file's comment is no block: it goes as words, and what is too long for one message follows.
             words, *more = [chunk.text for chunk in markup.plain(comment)] or [""]

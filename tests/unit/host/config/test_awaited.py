@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from host.config import awaited
+from host.config import awaited, emoji
 from host.config.recurrence import ScheduleError
 
 
@@ -22,6 +22,50 @@ def test_an_emoji_fits_in_any_skin_and_a_teams_own_by_its_name() -> None:
     assert awaited.fits("reaction", own, reacted=":deploy-it:", said="", files=())
     assert not awaited.fits("reaction", own, reacted="took back :deploy-it:", said="", files=())
     assert not awaited.fits("reaction", thumb, reacted="👍 (taken back)", said="", files=())
+
+
+@pytest.mark.parametrize(
+    ("slack", "discord"),
+    [
+        ("large_green_circle", "🟢"),
+        ("octagonal_sign", "🛑"),
+        ("flag-de", "🇩🇪"),
+        ("flag-england", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"),
+        ("shrug", "🤷"),
+        ("saluting_face", "🫡"),
+        ("woman-raising-hand::skin-tone-3", "🙋🏼‍♀️"),
+        ("people_holding_hands::skin-tone-2-5", "🧑🏻‍🤝‍🧑🏾"),
+        ("beetle", "🪲"),
+        ("ladybug", "🐞"),
+        ("heart", "❤️"),
+        ("thumbs_up", "👍"),  # as others call it
+    ],
+)
+def test_a_reaction_begins_a_task_by_either_platforms_way_to_tell_it(slack: str, discord: str) -> None:
+    for asked in (slack, discord, f":{slack}:"):
+        wanted = awaited.asked_reaction(asked)
+        for reacted in (discord, f":{slack}:"):
+            assert awaited.fits("reaction", wanted, reacted=reacted, said="", files=())
+    assert awaited.fits(
+        "reaction", slack, reacted=discord, said="", files=()
+    )  # kept by a version that did not know it
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (":eyes:", "eyes"),
+        ("👍", "+1"),
+        ("👍🏽", "+1::skin-tone-4"),
+        ("thumbsup", "thumbsup"),
+        ("thumbs_up", "+1"),
+        ("wave::skin-tone-2", "wave::skin-tone-2"),
+        ("🟢", "large_green_circle"),
+        ("deploy-it", "deploy-it"),
+    ],
+)
+def test_slack_is_told_an_emoji_by_a_name_of_its_own(given: str, name: str) -> None:
+    assert emoji.short_name(given) == name
 
 
 @pytest.mark.parametrize(
