@@ -33,6 +33,7 @@ BOT_RESTART = 1.0  # s until a bot that ended is started again; doubles up to a 
 LONGEST_BOT_RESTART = 60.0
 HELD_LOOK = 1.0  # s between two looks whether a restored folder was released
 STANDING_LOOK = 1.0  # s between two tries of a node that stands by to serve
+HAND_OVER = 20.0  # s in which turns under way end before another node serves; who wrote meanwhile is answered by that one
 DRAIN_GRACE = 10.0  # s in which what runners wrote is read when the host stops; the rest waits in their files
 HELD = ". ".join(("Records: " + resumption.HELD[0], *resumption.HELD[1:]))
 
@@ -49,6 +50,7 @@ class Host:
         self._bots = bots
         self._parts = parts
         self._stopping = asyncio.Event()
+        self._ending = asyncio.Event()  # in order, or once turns under way have ended
         self.webhooks: WebhookServer | None = None
         if config.webhooks is not None:
             self.webhooks = WebhookServer(
@@ -83,6 +85,7 @@ class Host:
 
     def stop(self) -> None:
         self._stopping.set()
+        self._ending.set()
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -113,13 +116,28 @@ class Host:
                     task.add_done_callback(lambda _: self._stop_without_bots(bots))
                 self.started.set()
                 self._manager.ready(f"Serving {', '.join(self._bots.by_platform)}")
-                await self._stopping.wait()
+                await self._ending.wait()
+                await self._hand_over()
                 timer.cancel()
                 await self._shut_down(side_tasks)
         finally:
             await self._close()
         if self._stuck is not None:
             raise self._stuck
+
+    async def _hand_over(self) -> None:
+        """Another node is to serve: what is under way here ends first, for there it would begin anew. Whoever stops the host
+        waits for none of it."""
+        if self._stopping.is_set():
+            return
+        log.info("Drained: what is under way ends, then another node serves", extra={"action": "drained"})
+        resting = asyncio.create_task(self.house.supervisor.come_to_rest(HAND_OVER), name="rest")
+        told = asyncio.create_task(self._stopping.wait(), name="told")
+        await asyncio.wait((resting, told), return_when=asyncio.FIRST_COMPLETED)
+        for task in (resting, told):
+            task.cancel()
+        await asyncio.gather(resting, told, return_exceptions=True)
+        self.stop()
 
     async def _start_up(self) -> bool:
         """False when the host was told to stop before it began."""
@@ -170,8 +188,11 @@ class Host:
         def lost(error: SessionError) -> None:
             loop.call_soon_threadsafe(self._end_by, error)
 
+        def drained() -> None:
+            loop.call_soon_threadsafe(self._ending.set)
+
         url = "" if cluster is None else cluster.database
-        return await elsewhere.opened(Path(self._config.data).resolve(), url, self._parts.disk, lost)
+        return await elsewhere.opened(Path(self._config.data).resolve(), url, self._parts.disk, lost, drained)
 
     def _end_by(self, error: SessionError) -> None:
         """What this host keeps from now on is kept nowhere: it acknowledges and delivers nothing more."""
@@ -244,8 +265,8 @@ class Host:
             self._manager.goes_on()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HELD_LOOK):
-                    await self._stopping.wait()
-            if self._stopping.is_set():
+                    await self._ending.wait()
+            if self._ending.is_set():
                 return False
         return True
 

@@ -361,6 +361,18 @@ def nodes(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 
 @app.command()
+def drain(
+    node: Annotated[str, typer.Argument(help="Its machine's name, or the beginning of its id.")],
+    config: ConfigOption = None,
+    undo: Annotated[bool, typer.Option("--undo", help="It may serve again.")] = False,
+) -> None:
+    """Have a node hand over in order if it serves, and not begin to serve until `--undo`."""
+    from host.cli import nodes as listed
+
+    listed.drain(Path(config_of(config).data), node, undo=undo)
+
+
+@app.command()
 def migrate(
     to: Annotated[str, typer.Option(help="A database's address, or host.db to move them back.")],
     config: ConfigOption = None,

@@ -1,30 +1,113 @@
-"""The hosts that share a database, as it knows them."""
+"""The hosts that share a database, as it knows them, and which of them may serve."""
 
 from __future__ import annotations
 
+import time
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 from host.cli import listing
+from host.cli.ending import NothingFoundError
 from host.registry import nodes
-from host.registry.where import noted
+from host.registry.extra import by_extra
+from host.registry.nodes import Seen
+from host.registry.port import Beside
+from host.registry.where import NotYet, noted
+
+SILENT = 10_000  # ms without a beat after which nobody counts on a node
+DEADLINE = 60.0  # s in which another node serves
+LOOK = 0.2  # s between two looks
+ALONE = "There is this machine alone: [cluster] names no database, or no host has run on it."
 
 
 def show(data: Path, *, as_json: bool) -> None:
     """Raises `sessiondb.SessionError`."""
-    found: list[nodes.Seen] = []
-    if noted(data):
-        with listing.records(data) as registry:
-            found = [] if registry is None else nodes.seen(registry)
+    found = _seen(noted(data))
     if as_json:
         listing.say_json([asdict(one) for one in found])
     elif found:
-        listing.table(["node", "serves", "heard of", "since", "version"], [_row(one) for one in found])
+        headings = ["node", "id", "state", "heard of", "since", "version"]
+        listing.table(headings, [_row(one) for one in found])
     else:
-        listing.say("There is this machine alone: [cluster] names no database, or no host has run on it.")
+        listing.say(ALONE)
 
 
-def _row(one: nodes.Seen) -> list[str]:
+def drain(data: Path, node: str, *, undo: bool) -> None:
+    """`node` is a machine's name or the beginning of a node's id. Returns once the node does not serve, or might again. Raises
+    `NothingFoundError`, also for the last one that could serve, and `sessiondb.SessionError`."""
+    url = noted(data)
+    if not url:
+        raise NothingFoundError(ALONE)
+    with _among(url) as connection:
+        nodes.decide(connection)
+        found = nodes.seen(connection)
+        one = _named(found, node)
+        if undo:
+            nodes.undrain(connection, one.id)
+        elif not any(_may_serve(other) for other in found if other.id != one.id):
+            raise NothingFoundError(
+                f"no other node could serve in the place of {one.name}: start one, or undo the drain of one"
+            )
+        else:
+            nodes.drain(connection, one.id)
+    if undo:
+        listing.say(f"{_called(one)} may serve again.")
+    else:
+        listing.say(_handed_over(url, one))
+
+
+def _handed_over(url: str, drained: Seen) -> str:
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        serving = next((one for one in _seen(url) if one.serves), None)
+        if serving is not None and serving.id != drained.id:
+            return f"{_called(serving)} serves; {_called(drained)} does not, until `dovecote drain {drained.id} --undo`."
+        time.sleep(LOOK)
+    return f"{_called(drained)} is to serve no more, but no other node serves yet: see `dovecote nodes`."
+
+
+def _seen(url: str) -> list[Seen]:
+    if not url:
+        return []
+    try:
+        with _among(url) as connection:
+            return nodes.seen(connection)
+    except NotYet:
+        return []
+
+
+def _among(url: str) -> AbstractContextManager[Beside]:
+    made: AbstractContextManager[Beside] = by_extra().among_nodes(url)
+    return made
+
+
+def _named(found: list[Seen], word: str) -> Seen:
+    fitting = [one for one in found if one.name == word] or [one for one in found if one.id.startswith(word)]
+    if not fitting:
+        raise NothingFoundError(f"there is no node {word}: `dovecote nodes` lists them")
+    if len(fitting) > 1:
+        raise NothingFoundError(f"{len(fitting)} nodes are called {word}: take the id of one")
+    return fitting[0]
+
+
+def _called(one: Seen) -> str:
+    return f"{one.name} ({one.id})"
+
+
+def _may_serve(one: Seen) -> bool:
+    return not one.drained and one.silent < SILENT
+
+
+def _row(one: Seen) -> list[str]:
     since = f"{datetime.fromtimestamp(one.since / 1000, UTC):%Y-%m-%d %H:%M} UTC"
-    return [one.name, "yes" if one.serves else "", f"{one.silent // 1000} s ago", since, one.version]
+    return [one.name, one.id, _state(one), f"{one.silent // 1000} s ago", since, one.version]
+
+
+def _state(one: Seen) -> str:
+    if one.serves:
+        return "serves, drained" if one.drained else "serves"
+    if one.drained:
+        return "drained"
+    return "stands by" if one.silent < SILENT else "silent"

@@ -20,9 +20,16 @@ HERE = "the records of this folder are in host.db, and [cluster] names a databas
 THERE = "the records of this folder are in a database, and [cluster] names none: name it again"
 
 
-async def opened(data: Path, url: str, disk: Disk, lost: Callable[[SessionError], None]) -> Registry:
-    """By the engine that the configuration names, '' for SQLite; never beside records that are in the other one. Raises
-    `SessionError`; `nodes.Led` while another node serves."""
+async def opened(
+    data: Path,
+    url: str,
+    disk: Disk,
+    lost: Callable[[SessionError], None],
+    drained: Callable[[], None] = lambda: None,
+) -> Registry:
+    """By the engine that the configuration names, '' for SQLite; never beside records that are in the other one. `lost` and
+    `drained` are called in another thread, when this host has to end and when another is to serve. Raises
+    `SessionError`; `nodes.Led` while another node serves, or is to."""
     file, note = data / "host.db", data / ELSEWHERE
     if not url:
         if noted(data):
@@ -32,7 +39,7 @@ async def opened(data: Path, url: str, disk: Disk, lost: Callable[[SessionError]
         raise Unavailable(DATABASE, HERE)
     engine, node = by_extra(), await disk.run(nodes.own, data)
     try:
-        registry: Registry = await engine.PostgreSQL.open(url, disk, lost, node)
+        registry: Registry = await engine.PostgreSQL.open(url, disk, lost, node, drained)
     except nodes.Led:  # the records are there, whoever serves
         await _noted(data, note, url, disk)
         raise

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, TypeAlias
 
@@ -32,13 +33,15 @@ FORGOTTEN = 7 * 86_400_000  # ms after which a node that is silent is not listed
 _TAKE = """
 WITH taken AS (
     UPDATE lease SET node = %(id)s, name = %(name)s, epoch = (SELECT epoch + 1 FROM leader), until = ms_now() + %(ms)s
-    WHERE until + %(grace)s < ms_now() OR until = 0 OR (node = %(id)s AND name = %(name)s)
+    WHERE (until + %(grace)s < ms_now() OR until = 0 OR (node = %(id)s AND name = %(name)s))
+        AND NOT EXISTS (SELECT FROM drained WHERE drained.node = %(id)s)
     RETURNING epoch
 )
 UPDATE leader SET epoch = taken.epoch FROM taken RETURNING leader.epoch
 """
 _RENEW = """
 UPDATE lease SET until = ms_now() + %(ms)s WHERE epoch = %(epoch)s AND epoch = (SELECT leader.epoch FROM leader)
+RETURNING EXISTS (SELECT FROM drained WHERE drained.node = lease.node)
 """
 _GIVE_BACK = "UPDATE lease SET until = 0 WHERE epoch = %(epoch)s"
 _HERE = """
@@ -60,8 +63,8 @@ def show(connection: Connection, node: Node) -> None:
 
 
 def take(connection: Connection, node: Node) -> int | None:
-    """The epoch of the lease that is this node's now, or None while another has it. One that was killed and comes back on its
-    own folder waits for nobody: its predecessor is gone, or its folder's lock would not be had."""
+    """The epoch of the lease that is this node's now, or None while another has it or is to. One that was killed and comes back
+    on its own folder waits for nobody: its predecessor is gone, or its folder's lock would not be had."""
     values = {"id": node.id, "name": node.name, "ms": int(LEASE * 1000), "grace": int(GRACE * 1000)}
     try:
         row = connection.execute(_TAKE, values).fetchone()
@@ -78,8 +81,23 @@ def held_by(connection: Connection) -> str:
     return str(row[0]) if row else ""
 
 
+def why_not(connection: Connection, node: Node) -> str:
+    """What `take` gave nothing for."""
+    if connection.execute("SELECT 1 FROM drained WHERE node = %s", (node.id,)).fetchone():
+        return f"this node was drained, and serves again after `dovecote drain {node.name} --undo`"
+    return f"another host serves from this database: {held_by(connection)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a holder hears of its lease, in another thread."""
+
+    gone: Callable[[], None]  # another has it
+    drained: Callable[[], None] = lambda: None  # another is to have it; with each beat
+
+
 class Beats:
-    """Renews a lease from a thread of its own, whatever else its host is busy with; `gone` is called once another has it."""
+    """Renews a lease from a thread of its own, whatever else its host is busy with."""
 
     def __init__(
         self,
@@ -87,13 +105,13 @@ class Beats:
         node: Node,
         epoch: int,
         asked: float,
-        gone: Callable[[], None],
+        told: Told,
     ) -> None:
         """`asked`: by `clock`, before the lease was asked for."""
         self._connect = connect
         self._node = node
         self._epoch = epoch
-        self._gone = gone
+        self._told = told
         self._over = asked + LEASE
         self._connection: Connection | None = None
         self._ending = threading.Event()
@@ -122,12 +140,15 @@ class Beats:
             asked = clock()
             try:
                 connection = self._at_hand()
-                renewed = connection.execute(_RENEW, {"epoch": self._epoch, "ms": int(LEASE * 1000)}).rowcount
-                if not renewed:
+                values = {"epoch": self._epoch, "ms": int(LEASE * 1000)}
+                renewed = connection.execute(_RENEW, values).fetchone()
+                if renewed is None:
                     self._over = 0.0
-                    self._gone()
+                    self._told.gone()
                     return
                 self._over = asked + LEASE
+                if renewed[0]:
+                    self._told.drained()
                 show(connection, self._node)
             except (SessionError, psycopg.Error) as error:
                 log.warning("A beat failed: %s", error, extra={"action": "beat_failed"})

@@ -145,8 +145,8 @@ def _leading(database: Connection, url: str, node: Node) -> Iterator[int]:
         asked = leases.clock()
         epoch = leases.take(database, node)
         if epoch is None:
-            raise Led(DATABASE, f"a host serves from it: {leases.held_by(database)}; end it first")
-    beats = Beats(lambda: connect(url), node, epoch, asked, lambda: None)
+            raise Led(DATABASE, f"{leases.why_not(database, node)}; end that first")
+    beats = Beats(lambda: connect(url), node, epoch, asked, leases.Told(lambda: None))
     try:
         migrate(database)
         yield epoch

@@ -25,7 +25,7 @@ class Node:
 
 
 class Led(Unavailable):
-    """Another node serves."""
+    """Another node serves, or is to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Seen:
     name: str
     id: str
     serves: bool
+    drained: bool
     since: int  # ms UTC
     silent: int  # ms since its latest beat
     version: str
@@ -71,9 +72,23 @@ def keep(path: Path, line: str) -> None:
 def seen(connection: Statements) -> list[Seen]:
     """Who serves first, then by name. For a registry in a database."""
     rows = connection.execute(
-        "SELECT name, id, serves, since, silent, version FROM nodes_seen ORDER BY serves DESC, name, id"
+        "SELECT name, id, serves, drained, since, silent, version FROM nodes_seen ORDER BY serves DESC, name, id"
     ).fetchall()
     return [
-        Seen(str(name), str(id_), bool(serves), int(at), int(silent), str(version))
-        for name, id_, serves, at, silent, version in rows
+        Seen(str(name), str(id_), bool(serves), bool(drained), int(at), int(silent), str(version))
+        for name, id_, serves, drained, at, silent, version in rows
     ]
+
+
+def decide(connection: Statements) -> None:
+    """Before one looks who may serve and drains another: two who do so wait for one another."""
+    connection.execute("LOCK TABLE drained IN SHARE ROW EXCLUSIVE MODE")
+
+
+def drain(connection: Statements, id_: str) -> None:
+    """It serves no more, and does not begin to, whoever starts it, until `undrain`."""
+    connection.execute("INSERT INTO drained SELECT ?, ms_now() ON CONFLICT DO NOTHING", (id_,))
+
+
+def undrain(connection: Statements, id_: str) -> None:
+    connection.execute("DELETE FROM drained WHERE node = ?", (id_,))

@@ -25,7 +25,7 @@ from host.registry.leases import Beats, Connection
 from host.registry.nodes import Led, Node
 from host.registry.port import Bindings, Rows
 from host.registry.where import DATABASE as NAME
-from host.registry.where import VERSION, NotYet
+from host.registry.where import OLDEST_HOST, VERSION, NotYet
 from sessiondb.errors import Damaged, Full, Incompatible, SessionError, Unavailable
 
 OLDEST = 140_000  # of servers: functions are written as they have them
@@ -48,6 +48,8 @@ SETTINGS = (
 MOVING = (
     "moving"  # in `meta`: its rows are on their way into it, or are older than a host.db by now (`migrating`)
 )
+# What SQLite brings with it and who leads; who else is there; who of them may lead. Each is known by a table of its own.
+STONES = (("leader", "postgresql.sql"), ("lease", "nodes.sql"), ("drained", "drained.sql"))
 SCHEMA = resources.files("host.registry").joinpath("schema")
 AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)  # nothing was changed: from the beginning
 
@@ -153,28 +155,33 @@ def _require(connection: Connection) -> None:
 
 
 def prepare(connection: Connection) -> None:
-    """A database in which there is nothing yet. Raises `SessionError`."""
+    """A database in which there is nothing yet, or not all that nodes share. Raises `SessionError`."""
     with translated(), connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-        [(there,)] = connection.execute("SELECT to_regclass('leader') IS NOT NULL").fetchall()
-        if not there:
-            connection.execute(SCHEMA.joinpath("postgresql.sql").read_bytes())
-        [(there,)] = connection.execute("SELECT to_regclass('lease') IS NOT NULL").fetchall()
-        if not there:  # nor where one host led by a lock
-            connection.execute(SCHEMA.joinpath("nodes.sql").read_bytes())
+        for table, file in STONES:
+            [(there,)] = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (table,)).fetchall()
+            if not there:
+                connection.execute(SCHEMA.joinpath(file).read_bytes())
+
+
+def require_fit(connection: Connection) -> int:
+    """The tables' version. Raises `Incompatible` where they are newer, and not for a host as old as this one."""
+    with translated():
+        [(found, oldest)] = connection.execute("SELECT version, oldest FROM leader").fetchall()
+    if found > VERSION and not 0 < oldest <= VERSION:
+        raise Incompatible(NAME, found, VERSION)
+    return int(found)
 
 
 def migrate(connection: Connection) -> None:
     """Makes the tables, or brings them to this version: for who leads. Raises `SessionError`."""
     with translated(), connection.transaction():
-        [(found,)] = connection.execute("SELECT version FROM leader").fetchall()
-        if found > VERSION:
-            raise Incompatible(NAME, found, VERSION)
+        found = require_fit(connection)
         for version in range(found + 1, VERSION + 1):
             text = SCHEMA.joinpath(f"host_{version:04}.sql").read_text("utf-8")
             connection.execute(dialect.schema(text).encode())
-        if found < VERSION:
-            connection.execute("UPDATE leader SET version = %s", (VERSION,))
+        if found <= VERSION:
+            connection.execute("UPDATE leader SET version = %s, oldest = %s", (VERSION, OLDEST_HOST))
 
 
 def _require_whole(connection: Connection) -> None:
@@ -202,11 +209,8 @@ def beside(url: str, *, writes: bool) -> Beside:
     connection = connect(url)
     try:
         with translated():
-            [(there,)] = connection.execute("SELECT to_regclass('leader') IS NOT NULL").fetchall()
-            if not there:
-                raise NotYet(NAME, "not there yet: no host has run on this database")
-            [(found,)] = connection.execute("SELECT version FROM leader").fetchall()
-            if found != VERSION:
+            _require_there(connection)
+            if (found := require_fit(connection)) < VERSION:
                 raise Incompatible(NAME, found, VERSION)
             if not writes:
                 connection.execute("SET default_transaction_read_only = on")
@@ -214,6 +218,26 @@ def beside(url: str, *, writes: bool) -> Beside:
         connection.close()
         raise
     return Beside(connection)
+
+
+def _require_there(connection: Connection) -> None:
+    [(there,)] = connection.execute("SELECT to_regclass('drained') IS NOT NULL").fetchall()
+    if not there:
+        raise NotYet(NAME, "not there yet: no host of this version has run on this database")
+
+
+@contextmanager
+def among_nodes(url: str) -> Iterator[Beside]:
+    """As one transaction, for what hosts of several versions share: `nodes`, and none of the registry's tables. Raises
+    `SessionError`; `NotYet` where no host has run."""
+    connection = connect(url)
+    try:
+        with translated(), connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")  # beats go on meanwhile
+            _require_there(connection)
+            yield Beside(connection)
+    finally:
+        connection.close()
 
 
 @contextmanager
@@ -228,14 +252,23 @@ def writing(url: str, *, whole: bool) -> Iterator[Beside]:
 
 
 class PostgreSQL(Grouped):
-    """The `Registry` in a database. `lost` is called once, in another thread, when this host must end."""
+    """The `Registry` in a database. In another thread `lost` is called once, when this host must end, and `drained`, perhaps more
+    than once, when another one is to serve."""
 
     everybodys = (*AGAIN, psycopg.OperationalError)
 
-    def __init__(self, url: str, disk: Disk, lost: Callable[[SessionError], None], node: Node) -> None:
+    def __init__(
+        self,
+        url: str,
+        disk: Disk,
+        lost: Callable[[SessionError], None],
+        node: Node,
+        drained: Callable[[], None],
+    ) -> None:
         super().__init__(disk)
         self._url = url
         self._tell = lost
+        self._drained = drained
         self._node = node
         self._lost: Lost | None = None
         self._losses = threading.Lock()
@@ -244,9 +277,16 @@ class PostgreSQL(Grouped):
         self._connection: Connection | None = None
 
     @classmethod
-    async def open(cls, url: str, disk: Disk, lost: Callable[[SessionError], None], node: Node) -> PostgreSQL:
-        """Raises `SessionError`; `Led` while another node serves."""
-        made = cls(url, disk, lost, node)
+    async def open(
+        cls,
+        url: str,
+        disk: Disk,
+        lost: Callable[[SessionError], None],
+        node: Node,
+        drained: Callable[[], None] = lambda: None,
+    ) -> PostgreSQL:
+        """Raises `SessionError`; `Led` while another node serves, or is to."""
+        made = cls(url, disk, lost, node, drained)
         await disk.run(made._begin)
         return made
 
@@ -267,6 +307,7 @@ class PostgreSQL(Grouped):
         connection = connect(self._url)
         try:
             prepare(connection)
+            require_fit(connection)  # whoever could not serve takes the right to from nobody
             self._lead(connection)
             migrate(connection)
             _require_whole(connection)
@@ -304,9 +345,10 @@ class PostgreSQL(Grouped):
             asked = leases.clock()
             epoch = leases.take(connection, self._node)
             if epoch is None:
-                raise Led(NAME, f"another host serves from this database: {leases.held_by(connection)}")
+                raise Led(NAME, leases.why_not(connection, self._node))
             self._epoch = epoch
-            self._beats = Beats(lambda: connect(self._url), self._node, epoch, asked, self._taken_over)
+            told = leases.Told(self._taken_over, self._drained)
+            self._beats = Beats(lambda: connect(self._url), self._node, epoch, asked, told)
 
     def _taken_over(self) -> None:
         self._losing(f"another host leads by now (our epoch was {self._epoch})")

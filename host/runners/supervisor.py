@@ -26,6 +26,7 @@ from host.registry.sessions import Session
 from host.runners import looks, quota, sweep
 from host.runners.care import Care
 from host.runners.guard import Guard
+from host.runners.idle import Idle
 from host.runners.launch.base import Launcher, LaunchError, Runner
 from host.runners.life import Life
 from host.runners.lives import Lives
@@ -91,6 +92,7 @@ class Supervisor:
         self._refusals = Refusals(settings, now, means.deliveries.notify)
         self._at_once = Places(config.runner.concurrent_starts)
         self._closing = False
+        self._idle = Idle(lives, records.mailboxes, self.stop, now)
         means.due.heard_by(self._wake_for_a_task)
 
     # ── waking ───────────────────────────────────────────────────────────────────────────────────────────
@@ -246,19 +248,7 @@ class Supervisor:
 
     async def make_room(self) -> None:
         """Ends runners that have nothing to do, the longest alive first, while sessions wait for a place."""
-        lives = sorted(self.lives.values(), key=lambda life: life.started_at)
-        wanted = self._places.waiting - sum(life.ordered_to_stop for life in lives)
-        for life in lives:
-            if wanted <= 0:
-                return
-            if life.runner is None or life.ordered_to_stop:
-                continue
-            try:
-                due = await self._mailboxes.use(life.session, lambda writer: writer.next_due_at())
-                if due is None or due > self._now():  # a question's end may be a day away
-                    wanted -= await self.stop(life.session)
-            except Exception as error:  # noqa: BLE001 - another may be had
-                log.info("No place from %s: %s", life.session.id, error, extra={"action": "no_place"})
+        await self._idle.make_room(self._places.waiting)
 
     async def _start(self, session: Session) -> Runner | None:
         await self._at_once.take(session.id, background=self.lives[session.id].background)
@@ -446,11 +436,15 @@ class Supervisor:
         if life.config is not None and not self._specs.differs(life.config, config, session):
             life.config = config
             return
-        due = await self._mailboxes.use(session, lambda writer: writer.next_due_at())
-        if due is None or due > self._now():
+        if not await self._idle.has_work(session):
             told = {"action": "runner_retired", "session": session.id}
             log.info("Runner is ended: its settings have changed", extra=told)
             await self._stop_late(session)
+
+    async def come_to_rest(self, within: float) -> None:
+        """Begins nothing more, and returns when all that is under way has ended, or after `within` s."""
+        self._closing = True
+        await self._idle.come_to_rest(within)
 
     async def _stop_late(self, session: Session) -> None:
         """The order, or the reason, came while it was being started and found nothing to stop."""

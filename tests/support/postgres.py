@@ -20,10 +20,20 @@ from typing import Literal
 
 import pytest
 
+from host.registry.where import VERSION
 from tests.support.waiting import DEADLINE, until
 
 PLACES = Path("/usr/lib/postgresql")  # Debian's: a folder per version
 OWNER = "nobody"  # whose the server is where tests run as root, which it refuses
+# As a host of the next version leaves the tables where it lets one of this version serve from them.
+NEWER = f"""
+DO $$ DECLARE one text; BEGIN
+    FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+        EXECUTE format('ALTER TABLE %I ADD COLUMN later text NOT NULL DEFAULT %L', one, 'x');
+    END LOOP;
+END $$;
+UPDATE leader SET version = {VERSION + 1}, oldest = {VERSION}
+"""
 _numbers = itertools.count(1)
 
 

@@ -180,7 +180,7 @@ async def test_what_cannot_be_moved_is_refused_in_words_and_changes_nothing(
     other = data.parent / "other"
     async with serving(on_database(other, url), MemoryBot()) as (_, theirs):
         await answered(theirs, "C1", "hello")
-        with pytest.raises(Led, match="a host serves"):
+        with pytest.raises(Led, match="another host serves"):
             move(data, url)
     with pytest.raises(SessionError, match="has records already"):
         move(data, url)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from pathlib import Path
 
-from tests.support.postgres import Server
+import pytest
+
+from host.cli.ending import NothingFoundError
+from host.cli.nodes import drain
+from host.registry import nodes
+from tests.support.postgres import NEWER, Server
 from tests.support.sharing import Sharing, sharing
 
 SLOW = "@@sleep 3\n"  # a turn that is under way when something happens to its node
@@ -75,13 +81,26 @@ async def test_a_node_that_comes_back_with_its_old_files_believes_none_of_them(
         assert both.twice() == []
 
 
-async def test_a_node_that_ends_in_order_is_followed_at_once_and_one_that_stands_by_ends_when_told(
+async def test_a_node_that_is_drained_ends_its_turns_and_hands_over_at_once_and_one_of_the_last_version_serves_on(
     postgres: Server, tmp_path: Path
 ) -> None:
     url = postgres.database()
     async with sharing(tmp_path, url) as both:
-        both.ada.signal(signal.SIGTERM)
-        await both.ada.ended()
-        both.say("C1", "one")
-        await both.until(lambda: both.posts("C1") == ["one"])
+        await in_the_midst(both)
+        postgres.says(url, NEWER)  # as if a node of the next version had served in between
+        await asyncio.to_thread(drain, both.bob.data, nodes.named(both.ada.data), undo=False)
+        assert await both.ada.ended() == 0
+        assert both.posts("C1") == ["one"]
+        both.say("C2", "two")
+        await both.until(lambda: both.posts("C2") == ["two"])
+        assert both.twice() == []
         assert postgres.says(url, "SELECT epoch FROM lease") == "2"
+        with pytest.raises(NothingFoundError, match="no other node could serve"):
+            drain(both.bob.data, nodes.named(both.bob.data), undo=False)
+        await both.ada.start()
+        await both.until(lambda: "dovecote drain" in both.ada.log())
+        both.bob.signal(signal.SIGTERM)
+        await both.bob.ended()
+        drain(both.ada.data, nodes.named(both.ada.data), undo=True)
+        both.say("C2", "three")
+        await both.until(lambda: both.posts("C2") == ["two", "three"])

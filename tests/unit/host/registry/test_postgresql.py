@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -17,9 +18,20 @@ from host.registry.nodes import Led, Node
 from host.registry.port import Registry, Statements
 from sessiondb import Address, Full, Incompatible, SessionError, Unavailable
 from tests.fakes.platform import TIMEOUT
-from tests.support.postgres import Line, Server, server
+from tests.support.postgres import NEWER, Line, Server, server
 
 ADA, BOB = Node("a", "ada"), Node("b", "bob")
+SCHEMA = Path(where.__file__).parent / "schema"
+# As the version before leaves the tables.
+LATEST = re.sub(r"--[^\n]*", "", (SCHEMA / f"host_{where.VERSION:04}.sql").read_text("utf-8"))
+OLDER = ";".join(
+    [
+        f"ALTER TABLE {table} DROP COLUMN {column}"
+        for table, column in re.findall(r"TABLE (\w+) ADD COLUMN (\w+)", LATEST)
+    ]
+    + [f"DROP TABLE {table}" for table in re.findall(r"CREATE TABLE (\w+)", LATEST)]
+    + [f"UPDATE leader SET version = {where.VERSION - 1}"]
+)
 SOON = 0.5  # s of the engine's patience where a test waits for its end
 
 
@@ -31,14 +43,18 @@ class Hosts:
         self.url = url
         self.disk = ThreadDisk()
         self.lost: list[SessionError] = []
+        self.drained = 0  # times that one of them heard so
         self._open: list[Registry] = []
 
     async def open(self, url: str = "", node: Node = ADA) -> Registry:
         from host.registry.postgresql import PostgreSQL
 
-        made = await PostgreSQL.open(url or self.url, self.disk, self.lost.append, node)
+        made = await PostgreSQL.open(url or self.url, self.disk, self.lost.append, node, self._hear)
         self._open.append(made)
         return made
+
+    def _hear(self) -> None:
+        self.drained += 1
 
     def says(self, sql: str) -> str:
         return self.server.says(self.url, sql)
@@ -309,7 +325,10 @@ async def test_a_host_that_was_cut_off_while_another_took_over_keeps_nothing_mor
 
 async def test_a_database_in_which_one_host_led_by_a_lock_gets_its_lease(hosts: Hosts) -> None:
     await (await hosts.open()).close()
-    hosts.says("DROP VIEW nodes_seen; DROP TABLE lease, nodes; DROP FUNCTION ms_now")
+    hosts.says(
+        "DROP VIEW nodes_seen; DROP TABLE lease, nodes, drained; DROP FUNCTION ms_now"
+        "; ALTER TABLE leader DROP COLUMN oldest"
+    )
     assert await (await hosts.open(node=BOB)).write(Counted("k")) == 1
 
 
@@ -408,11 +427,71 @@ async def test_commits_are_durable_whatever_the_database_is_set_to(hosts: Hosts)
     assert await registry.read(lambda s: s.execute("SHOW synchronous_commit").fetchone()) == ("on",)
 
 
-async def test_a_database_of_a_newer_version_is_left_as_it_is(hosts: Hosts) -> None:
+async def test_a_database_of_a_newer_version_is_left_as_it_is(hosts: Hosts, tmp_path: Path) -> None:
     await (await hosts.open()).close()
-    hosts.says(f"UPDATE leader SET version = {where.VERSION + 1}")
+    hosts.says(f"UPDATE leader SET version = {where.VERSION + 1}, oldest = version + 1")
     with pytest.raises(Incompatible):
         await hosts.open()
+    assert hosts.says("SELECT epoch, until FROM lease") == "1|0"  # nor was the right to serve taken
+    (tmp_path / where.ELSEWHERE).write_text(hosts.url + "\n")
+    with pytest.raises(Incompatible):
+        db.open_registry(tmp_path)
+
+
+async def test_a_newer_database_that_says_so_is_served_and_read_by_a_host_of_this_version(
+    hosts: Hosts, tmp_path: Path
+) -> None:
+    await (await hosts.open()).close()
+    hosts.says(NEWER)
+    registry = await hosts.open()
+    await registry.write(lambda s: sessions.upsert(s, "default", Address("memory", "w", "c"), "public", 1))
+    (tmp_path / where.ELSEWHERE).write_text(hosts.url + "\n")
+    with contextlib.closing(db.open_registry(tmp_path)) as reads:
+        assert reads.execute("SELECT platform_id FROM sessions").fetchall() == [("c",)]
+    assert hosts.says("SELECT version - oldest FROM leader") == "1"  # who is older leaves it as it is
+
+
+def test_hosts_are_let_serve_from_newer_tables_only_where_these_were_but_added_to() -> None:
+    assert where.VERSION - 1 <= where.OLDEST_HOST <= where.VERSION
+    only_adds = all(
+        re.match(r"(CREATE (TABLE|INDEX)|ALTER TABLE \w+ ADD COLUMN .* DEFAULT)\b", " ".join(one.split()))
+        for one in LATEST.split(";")
+        if one.strip()
+    )
+    assert only_adds or where.OLDEST_HOST == where.VERSION
+
+
+async def test_older_tables_are_brought_up_to_date_by_whoever_serves_next_and_by_nobody_before(
+    hosts: Hosts, tmp_path: Path
+) -> None:
+    from host.registry import postgresql
+
+    first = await hosts.open()
+    hosts.says(OLDER)
+    with pytest.raises(Led):
+        await hosts.open(node=BOB)
+    assert hosts.says("SELECT version FROM leader") == str(where.VERSION - 1)
+    with postgresql.among_nodes(hosts.url) as connection:  # and commands see to nodes meanwhile
+        assert [one.name for one in nodes.seen(connection)] == ["ada", "bob"]
+        nodes.drain(connection, ADA.id)
+    await first.close()
+    second = await hosts.open(node=BOB)
+    assert await second.write(Counted("k")) == 1
+    assert hosts.says("SELECT version, oldest FROM leader") == f"{where.VERSION}|{where.OLDEST_HOST}"
+
+
+async def test_a_node_that_is_drained_hears_it_and_takes_the_lease_no_more_until_that_is_undone(
+    hosts: Hosts, brief: None
+) -> None:
+    first = await hosts.open()
+    hosts.says("INSERT INTO drained VALUES ('a', 1)")
+    await hosts.until(lambda: hosts.drained > 0)
+    assert await first.write(Counted("k")) == 1  # what is under way is kept
+    await first.close()
+    with pytest.raises(Led, match="dovecote drain ada --undo"):
+        await hosts.open()
+    hosts.says("DELETE FROM drained")
+    assert await (await hosts.open()).write(Counted("k")) == 2
 
 
 async def test_no_server_is_said_in_words(hosts: Hosts) -> None:
