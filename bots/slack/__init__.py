@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from bots.slack.bot import Secrets, SlackBot
 from bots.slack.client.signins import CLIENT_ID, CLIENT_SECRET
+from bots.slack.setup import secrets as wanted
 from bots.slack.setup.preflight import SlackRefused
 from host.config import Slack, tidied, unfit
 from host.config.environment import SEAL_KEY
@@ -26,7 +25,7 @@ def make(surroundings: Surroundings) -> Bot | None:
     secrets = Secrets(token, *(environment.get(name, "") for name in names))
     web = surroundings.config.web
     public_url = web.public_url if web is not None else ""
-    needed = _needed(settings, secrets, environment)
+    needed = {one.variable: environment.get(one.variable, "") for one in wanted.needed(settings, environment)}
     missing = [name for name, value in needed.items() if not value]
     if settings.installs and not public_url:
         missing.append("web.public_url")
@@ -41,18 +40,3 @@ def make(surroundings: Surroundings) -> Bot | None:
         if name != SEAL_KEY and (problem := unfit(value)):
             raise BotConfigError(f"Slack: {name} {problem}.")
     return SlackBot(settings, secrets, surroundings.data, surroundings.config, public_url)
-
-
-def _needed(settings: Slack, secrets: Secrets, environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables, and what they hold."""
-    needed = {}
-    if secrets.bot_token or not settings.installs:
-        needed["SLACK_BOT_TOKEN"] = secrets.bot_token
-    if settings.mode == "socket":
-        needed["SLACK_APP_TOKEN"] = secrets.app_token
-    else:
-        needed["SLACK_SIGNING_SECRET"] = secrets.signing_secret
-    if settings.installs:  # a key that lies beside what it seals would not be worth much
-        needed |= {CLIENT_ID: secrets.client_id, CLIENT_SECRET: secrets.client_secret}
-        needed[SEAL_KEY] = environment.get(SEAL_KEY, "")
-    return needed

@@ -65,14 +65,14 @@ class Desk(Protocol):
 class Guide(Protocol):
     """An entry point of the group `dovecote.setup`."""
 
-    def secrets(self, config: Config) -> Sequence[Secret]:
-        """Those that it takes, in the order in which they are found."""
+    def secrets(self, config: Config, environment: Mapping[str, str]) -> Sequence[Secret]:
+        """Those that it takes, in the order in which they are found, given which are there already."""
 
     def steps(self, config: Config) -> tuple[str, str]:
         """What to do on the platform's pages before there are any, and the link to begin with."""
 
-    async def visit(self, config: Config, environment: Mapping[str, str], desk: Desk) -> Greeter:
-        """Tries everything against the platform, says hello and hears an answer.
+    async def visit(self, config: Config, environment: Mapping[str, str], desk: Desk) -> Greeter | None:
+        """Tries everything against the platform, says hello and hears an answer; None where there is nowhere to say it yet.
 
         Raises `SecretRefused`, `SetUpFailed`.
         """

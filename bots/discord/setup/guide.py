@@ -25,7 +25,7 @@ class DiscordGuide:
     def __init__(self, patience: float = PATIENCE) -> None:
         self._patience = patience
 
-    def secrets(self, config: Config) -> Sequence[Secret]:
+    def secrets(self, config: Config, environment: Mapping[str, str]) -> Sequence[Secret]:
         return (SECRET,)
 
     def steps(self, config: Config) -> tuple[str, str]:

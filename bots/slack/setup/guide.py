@@ -16,6 +16,7 @@ from bots.slack.reading.backfill import ALL_KINDS
 from bots.slack.setup import manifest
 from bots.slack.setup.preflight import SlackRefused, check_app_token, identify
 from bots.slack.setup.round_trip import LOOK_EVERY, WAIT, round_trip
+from bots.slack.setup.secrets import APP, BOT, SIGNING, needed
 from host.config import Config, Slack, tidied, unfit
 from host.ports.setup import Desk, Greeter, Place, Secret, SecretRefused, SetUpFailed
 
@@ -30,41 +31,45 @@ NO_EVENT = (
     " Subscriptions on and subscribe to the bot events of the manifest."
 )
 NOBODY = "Nobody answered in time. Run this again when somebody can."
+NO_PAGE = (
+    "Workspaces install the app from the page: say where it has its public name, by --set"
+    " web.public_url=https://dovecote.example.com."
+)
 OUR_URL = f"https://YOUR-HOST{PATH}"  # to be replaced in Slack's form, without Socket Mode
-BOT = Secret(
-    "SLACK_BOT_TOKEN", "OAuth & Permissions → copy the Bot User OAuth Token (xoxb-…)", begins="xoxb-"
-)
-APP = Secret(
-    "SLACK_APP_TOKEN",
-    "Basic Information → App-Level Tokens → generate one with connections:write (xapp-…)",
-    begins="xapp-",
-)
-SIGNING = Secret("SLACK_SIGNING_SECRET", "Basic Information → App Credentials → copy the Signing Secret")
 
 
 class SlackGuide:
-    def secrets(self, config: Config) -> Sequence[Secret]:
-        return (BOT, APP if _settings(config).mode == "socket" else SIGNING)
+    def secrets(self, config: Config, environment: Mapping[str, str]) -> Sequence[Secret]:
+        return needed(_settings(config), environment)
 
     def steps(self, config: Config) -> tuple[str, str]:
-        if _settings(config).mode == "socket":
-            return (
-                "The link fills in the whole app. Choose the workspace, then Create and Install.",
-                manifest.link(),
-            )
+        settings = _settings(config)
+        shared = ""
+        if settings.installs:
+            back = f"{_public(config) or 'https://YOUR-HOST'}/slack/oauth_redirect"
+            shared = f" Under Manage Distribution activate public distribution; the redirect URL is {back}"
+        if settings.mode == "socket":
+            told = "The link fills in the whole app. Choose the workspace, then Create and Install."
+            return f"{told}{shared}", manifest.link()
         told = (
             "The link fills in the whole app. Replace YOUR-HOST by the name under which Slack reaches the proxy in"
             " front of this machine, then Create and Install."
         )
-        return told, manifest.link(url=OUR_URL)
+        return f"{told}{shared}", manifest.link(url=OUR_URL)
 
-    async def visit(self, config: Config, environment: Mapping[str, str], desk: Desk) -> Greeter:
+    async def visit(self, config: Config, environment: Mapping[str, str], desk: Desk) -> Greeter | None:
         settings, environment = _settings(config), tidied(environment)
         secrets = Secrets(*[environment.get(one.variable, "") for one in (BOT, APP, SIGNING)])
-        for needed in self.secrets(config):
-            _judge(needed, environment.get(needed.variable, ""))
+        for secret in needed(settings, environment):
+            _judge(secret, environment.get(secret.variable, ""))
+        if settings.installs and not _public(config):
+            raise SetUpFailed(NO_PAGE)
         client = AsyncWebClient(secrets.bot_token, base_url=settings.api_url, timeout=20, retry_handlers=[])
         try:
+            if not secrets.bot_token:
+                await check_app_token(client, secrets.app_token, settings)
+                _nobody_yet(config, desk)
+                return None
             identity = await identify(client)
             await check_app_token(client, secrets.app_token, settings)
             desk.checked(f"Slack takes the tokens and their scopes; the bot is @{identity.name}")
@@ -82,6 +87,19 @@ class SlackGuide:
 
 def _settings(config: Config) -> Slack:
     return config.slack or Slack()
+
+
+def _public(config: Config) -> str:
+    """Where the page has its public name; '' without one."""
+    return config.web.public_url if config.web is not None else ""
+
+
+def _nobody_yet(config: Config, desk: Desk) -> None:
+    """There is no workspace yet in which anybody could be greeted."""
+    if _settings(config).mode == "socket":
+        desk.checked("Slack takes the app's token")
+    desk.say("Workspaces install the app once it runs; whoever may do so in theirs opens")
+    desk.say(f"{_public(config)}/slack/install")
 
 
 def _judge(secret: Secret, value: str) -> None:

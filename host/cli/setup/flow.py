@@ -31,6 +31,7 @@ MODEL_KEY = Secret(
     "ANTHROPIC_API_KEY", "console.anthropic.com → API keys; leave it empty for an agent that only echoes"
 )
 TRIES = 3  # of a token that the platform refuses
+NOBODY_GREETED = "Nobody is an owner yet: name one in each workspace, such as --owner T012AB3CD/U012AB3CD."
 PROCESSES = "as processes of this machine, without isolation: a shell for everybody"
 
 
@@ -99,7 +100,9 @@ class Flow:
 
     async def _tokens(self, guide: Guide) -> None:
         config = self._config()
-        missing = [secret for secret in guide.secrets(config) if not os.environ.get(secret.variable)]
+        missing = [
+            secret for secret in guide.secrets(config, os.environ) if not os.environ.get(secret.variable)
+        ]
         if missing:
             told, link = guide.steps(config)
             self._desk.say(told)
@@ -119,11 +122,15 @@ class Flow:
             self._add_owner(owners, f"{platform}:{self._wanted.owner.removeprefix(f'{platform}:')}")
         if known and not self._wanted.channel:
             again = await self._desk.agree(
-                f"{known[0]} is an owner already. Say hello once more?", otherwise=False
+                f"{known[0]} is an owner already. Try it with the platform once more?", otherwise=False
             )
             if not again:
                 return
         greeter = await self._visited(guide)
+        if greeter is None:
+            if not known and not self._wanted.owner:
+                self._desk.say(NOBODY_GREETED)
+            return
         named = people.named(platform, greeter.workspace, greeter.id)
         if named in known or self._wanted.owner:
             return
@@ -148,9 +155,8 @@ class Flow:
                 self._desk.wrong(str(refused))
                 if tried == TRIES - 1:
                     raise SetUpFailed(f"{refused.variable} does not work.") from refused
-                secret = next(
-                    one for one in guide.secrets(self._config()) if one.variable == refused.variable
-                )
+                taken = guide.secrets(self._config(), os.environ)
+                secret = next(one for one in taken if one.variable == refused.variable)
                 await self._ask(secret)
         raise SetUpFailed("It was tried often enough.")
 

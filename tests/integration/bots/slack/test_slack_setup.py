@@ -41,7 +41,7 @@ def tokens(slack: FakeSlack) -> dict[str, str]:
 
 async def visited(
     slack: FakeSlack, environment: dict[str, str], desk: Guided | None = None
-) -> Greeter | SecretRefused | SetUpFailed:
+) -> Greeter | SecretRefused | SetUpFailed | None:
     try:
         return await setup.guide.visit(config(slack), environment, desk or Guided())
     except (SecretRefused, SetUpFailed) as failed:
@@ -122,11 +122,11 @@ def test_without_tokens_the_guide_says_where_they_are_found() -> None:
     told, link = setup.guide.steps(Config())
     assert "Create and Install" in told
     assert "manifest_json=" in link
-    assert [secret.variable for secret in setup.guide.secrets(Config())] == [
+    assert [secret.variable for secret in setup.guide.secrets(Config(), {})] == [
         "SLACK_BOT_TOKEN",
         "SLACK_APP_TOKEN",
     ]
-    assert "xapp-" in setup.guide.secrets(Config())[1].where
+    assert "xapp-" in setup.guide.secrets(Config(), {})[1].where
 
 
 def test_the_printed_link_is_one_line_however_narrow_the_terminal(tmp_path: Path) -> None:
@@ -150,10 +150,25 @@ def test_without_socket_mode_the_guide_asks_for_the_secret_and_the_address() -> 
     told, link = setup.guide.steps(http)
     assert link == manifest.link(url=setup.OUR_URL)
     assert "YOUR-HOST" in told
-    assert [secret.variable for secret in setup.guide.secrets(http)] == [
+    assert [secret.variable for secret in setup.guide.secrets(http, {})] == [
         "SLACK_BOT_TOKEN",
         "SLACK_SIGNING_SECRET",
     ]
+
+
+def test_where_workspaces_install_the_app_the_guide_asks_for_what_a_start_needs_and_for_no_token_of_its_own(
+    tmp_path: Path,
+) -> None:
+    several = Slack(installs=("T012AB3CD",))
+    told, _ = setup.guide.steps(Config(slack=several))
+    assert "/slack/oauth_redirect" in told
+    for settings, own in ((several, {}), (several, {"SLACK_BOT_TOKEN": "xoxb-1"}), (Slack(mode="http"), {})):
+        config = Config(slack=settings)
+        asked = {one.variable for one in setup.guide.secrets(config, own)}
+        with pytest.raises(BotConfigError) as refused:
+            make(Surroundings(config, tmp_path, own))
+        assert set(re.findall(r"[A-Z]+_[A-Z_]+", str(refused.value))) == asked - own.keys()
+        assert ("SLACK_BOT_TOKEN" in asked) is (settings is not several or bool(own))
 
 
 @pytest.mark.parametrize(

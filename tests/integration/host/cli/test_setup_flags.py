@@ -22,10 +22,12 @@ from host.ports.setup import SetUpFailed
 from tests.fakes.model_api import FakeModelAPI
 from tests.fakes.slack import FakeSlack
 from tests.support.dovecote import ROOT
+from tests.support.slacking import PUBLIC
 
 pytestmark = pytest.mark.timeout(600)
 
 PATIENCE = 60.0  # s
+INSTALLING = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "DOVECOTE_SEAL_KEY")
 KEPT_OUT = ("ANTHROPIC_", "SLACK_", "DISCORD_", "ONECLI_", "DOVECOTE_")
 
 
@@ -111,6 +113,8 @@ async def test_where_others_may_install_the_app_whoever_answers_is_an_owner_in_t
         given = [f"--secret={name}={value}" for name, value in secrets(slack, api).items()]
         several = [
             '--set=slack.installs=["T0OTHER"]',
+            f"--set=web.public_url={PUBLIC}",
+            *[f"--secret={name}=chosen" for name in INSTALLING],
             "--launcher=process",
             "--budget=7",
             "--channel=#general",
@@ -133,6 +137,27 @@ async def test_where_others_may_install_the_app_whoever_answers_is_an_owner_in_t
         again = flow.Flow(apart / "dovecote.toml", wanted, out, desk.of(out, wanted, ask=False))
         with pytest.raises(SetUpFailed, match="U0BOSS may be somebody else in each workspace"):
             await again.run()
+
+        # Without a token of its own the bot begins with nobody, and nothing is asked but what it needs.
+        (alone := tmp_path / "alone").mkdir()
+        named = [
+            "slack",
+            *addresses(slack, api),
+            *several[:1],
+            "--launcher=process",
+            "--budget=7",
+            "--no-start",
+        ]
+        environment = {
+            name: value for name, value in secrets(slack, api).items() if name != "SLACK_BOT_TOKEN"
+        }
+        environment |= dict.fromkeys(INSTALLING, "chosen")
+        code, said = await setup(alone, *named, **environment)
+        assert (code, "--set web.public_url=" in " ".join(said.split())) == (1, True), said
+        code, said = await setup(alone, *named, several[1], **environment)
+        assert code == 0, said
+        assert f"{PUBLIC}/slack/install" in said
+        assert "Nobody is an owner yet" in said
 
 
 async def test_each_thing_that_is_missing_or_wrong_ends_it_with_a_sentence(tmp_path: Path) -> None:
