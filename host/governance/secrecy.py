@@ -92,12 +92,14 @@ _GOES_ON = (
 # What posts are without, or nobody sees: controls (of a file in UTF-16 one beside each letter), signs of no width, tags.
 _UNSEEN = (
     r"\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
-    r"\u034f\u061c\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
+    r"\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0080-\U000e0fff"
 )
 _WIDE = r"\uff01-\uff5e\U0001d400-\U0001d7ff"  # letters that are read as others
 _MARKS = (
-    rf"\\{{1,8}}+(?:[nrt]|u[0-9A-Fa-f]{{4}})|\\[!-/:-@\[-`{{-~]|\x1b\[[0-9;]{{0,20}}[A-Za-z]|[*`{_UNSEEN}{_WIDE}]|~~|\|\|"
-    r"|</?[A-Za-z][A-Za-z0-9]{0,15}(?:\s[^<>\n]{0,80})?/?>"
+    rf"\\{{1,8}}+(?:[nrt]|u[0-9A-Fa-f]{{4}})|\\[!-/:-@\[-`{{-~]|\x1b\[[0-9;]{{0,20}}[A-Za-z]|[*`~{_UNSEEN}{_WIDE}]|\|\|"
+    r"|(?:(?<! ) {2,80}+|\\)\r?\n"  # a line that is broken on purpose
+    r"|</?[A-Za-z][A-Za-z0-9]{0,15}(?:\s[^<>\n]{0,500})?/?>|<!--[^<>\n]{0,500}-->"
     r"|!?\[\](?:\([^()\s]{0,200}\)|\[[^\[\]]{0,200}\])"
     r"|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31});"
     # An address is shown with what it encodes.
@@ -109,16 +111,18 @@ _LINKS = (
     r"!?\[|\](?:\(\s{0,8}+(?:<[^<>\n]{0,500}(?:>|\Z)|(?:[^()\s<]|\([^()\s]{0,100}(?:\)|\Z)){0,2000}+)"
     r"(?:\s{1,8}+(?:\"[^\"\n]{0,200}(?:\"|\Z)|'[^'\n]{0,200}(?:'|\Z)))?\s{0,8}+(?:\)|\Z)|\[[^\[\]]{0,200}(?:\]|\Z)|\Z)"
     r"|(?<!\w)_++|(?<!_)_++(?!\w)"
+    r"|<[^<>|\s]{1,500}+\||>"  # as Slack writes them
 )
 _TAKEN_OUT = re.compile(_MARKS)
 _TAKEN_OUT_OF_LABELS = re.compile(f"{_MARKS}|{_LINKS}")
 _MORE = re.compile(_LINKS)
 # What may become one of these.
 _MARK_BEGUN = re.compile(
-    r"(?:\\{1,8}(?:u[0-9A-Fa-f]{0,3})?|\x1b\[?[0-9;]{0,20}|~{1,2}|\|{1,2}|</?(?:[A-Za-z][^<>\n]{0,97})?|!|!?\[\]?(?:\([^()\s]{0,200})?"
+    r"(?:\\{1,8}(?:u[0-9A-Fa-f]{0,3}|\r)?|\x1b\[?[0-9;]{0,20}|~{1,2}|\|{1,2}| {1,80}\r?|<[^<>\n]{0,520}"
+    r"|!|!?\[\]?(?:\([^()\s]{0,200})?"
     r"|&[#A-Za-z0-9]{0,31}|(?:%[0-9A-Fa-f]{0,2}){1,4})\Z"
 )
-LONGEST_MARK = 250  # characters
+LONGEST_MARK = 600  # characters
 _NOTHING = re.compile(f"[{_UNSEEN}]")
 
 
@@ -256,7 +260,7 @@ def _without(marks: re.Pattern[str], text: str) -> View | None:
 
 
 def _instead(taken: str) -> str:
-    if taken.startswith("\\"):
+    if taken.startswith("\\") and not taken.endswith("\n"):
         name = taken.lstrip("\\")
         if name.startswith("u"):
             return _NOTHING.sub("", chr(int(name[1:], 16)))

@@ -150,6 +150,19 @@ HIDING: dict[str, Callable[[str], str]] = {
     ),
     "colours of a terminal": lambda text: f"{text[:9]}\x1b[1;32m{text[9:]}",
     "a code span": lambda text: f"{text[:12]}``{text[12:]}",
+    "a link of Slack's own": lambda text: f"{text[:9]}<https://a.example/?b=c|{text[9:14]}>{text[14:]}",
+    "two links of Slack's own": lambda text: (
+        f"<https://a.example|{text[:12]}><mailto:a@b.example|*{text[12:]}*>"
+    ),
+    "a date of Slack's": lambda text: f"{text[:12]}<!date^1764000000^{{date}}|{text[12:]}>",
+    "a line broken by spaces": lambda text: f"{text[:12]}  \n{text[12:]}",
+    "a line broken by a backslash": lambda text: f"{text[:12]}\\\n{text[12:]}",
+    "a line broken by a tag": lambda text: f"{text[:12]}<br>{text[12:16]}<br />{text[16:]}",
+    "what is struck through": lambda text: f"{text[:12]}~{text[12:]}~",
+    "what is struck through twice": lambda text: f"~~{text[:12]}~~~{text[12:]}~",
+    "a comment": lambda text: f"{text[:12]}<!-- a -->{text[12:]}",
+    "a long tag": lambda text: f'{text[:12]}<a href="https://a.example/{"b" * 200}">{text[12:]}</a>',
+    "a filler": lambda text: f"{text[:12]}\u3164{text[12:16]}\uffa0{text[16:]}",
     "a spoiler": lambda text: f"{text[:12]}||{text[12:]}",
 }
 
@@ -270,6 +283,10 @@ HOSTILE = {
     "colours": "\x1b[" * 30_000,
     "what is encoded": "%41" * 20_000,
     "spaces": " " * 60_000,
+    "pairs of spaces": "a  " * 20_000,
+    "tags without end": "<a " * 20_000,
+    "links of Slack's own": "<a|" * 20_000,
+    "comments": "<!--" * 15_000,
 }
 
 
