@@ -78,7 +78,7 @@ def asked_reaction(text: str) -> str:
 def endings(text: str) -> str:
     """`pdf, csv` from `*.pdf .csv`; `*` for any file. Raises `ScheduleError`."""
     found = [
-        one.strip().casefold().removeprefix("*").lstrip(".") for one in re.split(r"[,\s|]+", text.strip())
+        one.casefold().removeprefix("*").lstrip(".") for one in re.split(r"[,;\s|]+", text) if one.strip(".")
     ]
     if text.strip() in (ANY_FILE, "*.*", "any"):
         return ANY_FILE
@@ -96,7 +96,7 @@ def endings(text: str) -> str:
 def phrases(text: str) -> str:
     """`deploy failed|rollback*`: one of several phrases, whose last word may go on behind a `*`. Raises `ScheduleError`."""
     found = []
-    for one in text.split("|"):
+    for one in text.strip(" |").split("|"):
         plain = _plain(one) + ("*" if one.rstrip().endswith("*") else "")
         if not plain.strip("*"):
             raise ScheduleError(say("there are no words to wait for: write such as deploy failed|rollback*"))

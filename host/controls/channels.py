@@ -235,7 +235,7 @@ def told(config: Config, place: Address, wanted: ChannelRules) -> Sentence:
     if wanted.bill:
         parts.append(say("with time and cost below each answer"))
     if wanted.budget_usd_per_day >= 0:
-        most = dollars(round(wanted.budget_usd_per_day * rules.MICRO))
+        most = dollars(money.millionths(wanted.budget_usd_per_day))
         parts.append(say("at most {amount} a day", amount=most))
     if wanted.instructions:
         parts.append(say("with instructions of its own"))

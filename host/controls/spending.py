@@ -9,6 +9,7 @@ from dataclasses import replace
 from host.config import Config
 from host.gateway import limits
 from host.governance.sight import Sight
+from host.ports import money
 from host.ports.controls import Opinions, Spent
 from host.ports.events import Viewer
 from host.registry import judgements
@@ -16,7 +17,6 @@ from host.registry.port import Statements
 from host.words import Sentence, dollars, joined, laid_out, number, say
 from sessiondb.records import Address
 
-MICRO = limits.MICRO
 NO_LIMIT = -1
 
 _CHANNEL = "channel_type = ?1 AND workspace_id = ?2 AND platform_id = ?3"
@@ -112,7 +112,7 @@ def _of(cost: int, limit: int) -> Sentence:
 
 
 def limit(budget: float) -> int:
-    return NO_LIMIT if math.isinf(budget) else round(budget * MICRO)
+    return NO_LIMIT if math.isinf(budget) else money.millionths(budget)
 
 
 def _row(connection: Statements, sql: str, bindings: Sequence[object]) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from host.config import Agent, Config
 from host.governance import access, requests, rules, words
+from host.ports import money
 from host.registry import people, trials
 from host.registry.port import Statements
 from host.words import Sentence, as_it_is, laid_out, say
@@ -168,7 +169,7 @@ def _limits(budget: str, of: Money, day: int, raised: Callable[[str, int], int])
         (MONTH, of.budget_usd_per_month, day // 100 * 100),
     ):
         if most < math.inf:
-            yield Limit(budget, period, since, round(most * MICRO) + raised(budget, since))
+            yield Limit(budget, period, since, money.millionths(most) + raised(budget, since))
 
 
 def _of(connection: Statements, config: Config, budget: str) -> Money:

@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 from host.config import Route
 from host.governance import access
+from host.ports import money
 from host.ports.controls import ChannelRules
 from host.ports.events import Viewer
 from host.registry.port import Statements
 from sessiondb.records import Address
 
-MICRO = 1_000_000  # millionths in a dollar
 MOST_SHOWN = 50  # versions of a channel
 
 Engage = Literal["", "mention", "always", "off"]
@@ -84,7 +84,11 @@ def version(connection: Statements, address: Address, number: int) -> ChannelRul
 def budget_of(connection: Statements, address: Address) -> int:
     """What agents may spend in the channel each day, in millionths of a dollar; -1 when there is no limit."""
     decided = of_channel(connection, address)
-    return -1 if decided is None or decided.budget_usd_per_day < 0 else _micro(decided.budget_usd_per_day)
+    return (
+        -1
+        if decided is None or decided.budget_usd_per_day < 0
+        else money.millionths(decided.budget_usd_per_day)
+    )
 
 
 def put(connection: Statements, address: Address, rules: ChannelRules) -> None:
@@ -135,7 +139,7 @@ def _read(text: object) -> ChannelRules:
 
 def _said(rules: ChannelRules) -> tuple[str | int, ...]:
     """As it is stored: the budget in millionths, -1 for none."""
-    budget = _micro(rules.budget_usd_per_day) if rules.budget_usd_per_day >= 0 else -1
+    budget = money.millionths(rules.budget_usd_per_day) if rules.budget_usd_per_day >= 0 else -1
     return rules.agent, rules.engage, budget, rules.model, rules.instructions, rules.effort
 
 
@@ -152,16 +156,12 @@ def _made(
 ) -> ChannelRules:
     """Of what `_said`, `_lists` and `_shown` gave."""
     agent, engage, budget, model, instructions, effort = said
-    dollars = int(budget) / MICRO if int(budget) >= 0 else -1.0
+    dollars = int(budget) / money.MICRO if int(budget) >= 0 else -1.0
     tools, askers, keepers = map(tuple, lists)
     own = ChannelRules(agent, engage, dollars, model, instructions, effort, tools, askers, keepers)
     work, bill, language, models = shown
     own = replace(own, work=work, bill=bool(int(bill)), language=language, version=version)
     return replace(own, models=tuple(filter(None, str(models).split("\n"))))
-
-
-def _micro(dollars: float) -> int:
-    return round(dollars * MICRO)
 
 
 _UNSAID = _shown(ChannelRules())

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from decimal import Decimal
 
 from host.words import Sentence, say
 
@@ -50,9 +51,14 @@ def entered(text: str) -> float:
     return (int(number) * MICRO + int(cents.ljust(6, "0"))) / MICRO
 
 
+def millionths(amount: float) -> int:
+    """Of what its digits say: a float's own product is off by some, of a great amount."""
+    return round(Decimal(repr(float(amount))) * MICRO)
+
+
 def written(amount: float) -> str:
     """As `entered` reads it: the same amount, to the millionth."""
-    whole, cents = divmod(round(amount * MICRO), MICRO)
+    whole, cents = divmod(millionths(amount), MICRO)
     if not cents:
         return str(whole)
     digits = f"{cents:06}".rstrip("0").ljust(2, "0")

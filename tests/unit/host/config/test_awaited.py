@@ -73,6 +73,8 @@ def test_slack_is_told_an_emoji_by_a_name_of_its_own(given: str, name: str) -> N
     [
         ("pdf", "Report.PDF", True),
         ("*.pdf, .csv", "a.b.csv", True),
+        ("pdf, csv,", "a.csv", True),
+        (", pdf;;csv", "a.csv", True),
         ("pdf", "pdf", False),
         ("pdf", "report.pdf.exe", False),
         ("*", "whatever", True),
@@ -90,6 +92,7 @@ def test_a_file_is_told_by_how_its_name_ends(written: str, name: str, fits: bool
         ("deploy failed", "deploy has failed", False),
         ("fail", "it failed", False),
         ("fail*", "it failed", True),
+        ("down|", "it is down", True),
         ("down|rollback*", "we are rolling back; rollbacks everywhere", True),
         ("straße", "STRASSE gesperrt", True),
         ("障害", "本番で障害が発生", True),

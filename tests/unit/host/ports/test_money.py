@@ -71,11 +71,14 @@ def test_what_is_no_amount_of_dollars_is_refused(text: str) -> None:
         money.entered(text)
 
 
-@given(st.integers(0, 10**12))
+@given(st.integers(0, 10**18 - 1))
 def test_an_amount_that_is_sent_back_as_it_is_shown_is_the_same(micro: int) -> None:
-    assert money.entered(money.written(micro / money.MICRO)) == micro / money.MICRO
+    amount = micro / money.MICRO
+    if amount < 10**money.LONGEST:
+        assert money.entered(money.written(amount)) == amount
 
 
 def test_an_amount_is_shown_as_people_write_it() -> None:
     amounts = (10.0, 2.5, 12345.67, 1.234, 0.000001)
+    assert money.written(999_999_999_999.0) == "999999999999"
     assert [money.written(amount) for amount in amounts] == ["10", "2.50", "12345.67", "1.2340", "0.000001"]
