@@ -1,4 +1,4 @@
-"""The terminal as a platform: what `dovecote chat` talks to."""
+"""The terminal as a platform: what `dovecote chat` talks to. Its libraries are imported where there is a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import sys
 
 from bots.console.bot import ConsoleBot, Screen
 from bots.console.pipe import PipeScreen
-from bots.console.terminal import TerminalScreen
 from host.config import provider
 from host.ports.bot import Bot, Surroundings
 from host.ports.printing import SafeConsole
@@ -18,5 +17,7 @@ def make(surroundings: Surroundings) -> Bot:
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     screen: Screen = PipeScreen(sys.stdin.buffer, sys.stdout, sys.stderr)
     if interactive:
+        from bots.console.terminal import TerminalScreen
+
         screen = TerminalScreen(SafeConsole(), provider.answering(surroundings.config, "console"))
     return ConsoleBot(surroundings.data, surroundings.config.console.user, screen)

@@ -1,15 +1,12 @@
-"""Discord as a platform. A token in the environment asks for it."""
+"""Discord as a platform. A token in the environment asks for it, and nothing of its library is imported before."""
 
 from __future__ import annotations
 
 import logging
 
-from bots.discord.bot import TOKEN, DiscordBot
-from bots.discord.client.signins import CLIENT_SECRET
+from bots.discord.variables import CLIENT_SECRET, TOKEN
 from host.config import tidied, unfit
 from host.ports.bot import Bot, BotConfigError, Surroundings
-
-__all__ = ["TOKEN", "DiscordBot", "make"]
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +17,8 @@ def make(surroundings: Surroundings) -> Bot | None:
     if problem := unfit(token):
         raise BotConfigError(f"Discord: {TOKEN} {problem}.")
     if token:
+        from bots.discord.bot import DiscordBot
+
         secret = environment.get(CLIENT_SECRET, "")
         return DiscordBot(surroundings.config, surroundings.data, token, client_secret=secret)
     if "discord" in surroundings.config.model_fields_set:

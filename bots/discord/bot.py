@@ -23,6 +23,7 @@ from bots.discord.sending import rendering
 from bots.discord.sending.threads import LONGEST_NAME
 from bots.discord.setup import conformance as conforming
 from bots.discord.setup import look as looking
+from bots.discord.variables import TOKEN
 from host.config import Config
 from host.ports.bot import (
     BotConfigError,
@@ -48,7 +49,6 @@ from sessiondb.content import Part
 
 log = logging.getLogger(__name__)
 
-TOKEN = "DISCORD_BOT_TOKEN"  # noqa: S105 - the variable's name
 FIRST_PAUSE = 1.0  # s between two lives; doubles, and starts again after one that lasted
 LONGEST_PAUSE = 120.0  # of all day long: Discord resets the token of who connects a thousand times
 HEALTHY = 60.0  # s a life lasts that was none of a row of failures

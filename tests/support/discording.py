@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bots.discord import DiscordBot
+from bots.discord.bot import DiscordBot
 from host.ports.bot import Bot, Delivery, HostBusy
 from host.ports.events import InboundEvent, Ingested, Privacy, Standing, Verdict
 from sessiondb import Address, content

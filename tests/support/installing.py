@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from bots.slack import SlackBot
+from bots.slack.bot import SlackBot
 from host.ports.installs import Reply
 from tests.fakes.slack import FakeSlack
 from tests.support.slacking import PUBLIC

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bots.slack import Secrets, SlackBot
+from bots.slack.bot import Secrets, SlackBot
 from host.config import Access, Config, Slack
 from host.config.schema import Agent
 from host.ports.bot import Delivery

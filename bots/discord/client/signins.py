@@ -11,7 +11,6 @@ import yarl
 
 from host.ports.people import Attempt, SignInError
 
-CLIENT_SECRET = "DISCORD_CLIENT_SECRET"  # noqa: S105 - the variable's name
 TIMEOUT = 20.0  # s for both calls
 LARGEST = 65_536  # bytes of an answer
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import discord
 
-from bots.discord.bot import INTENT_MISSING, TOKEN, TOKEN_REFUSED
+from bots.discord.bot import INTENT_MISSING, TOKEN_REFUSED
 from bots.discord.client import errors, wire
 from bots.discord.client.connecting import ended
 from bots.discord.commands.tree import tree_for
+from bots.discord.variables import TOKEN
 from host.config import Config, tidied, unfit
 from host.ports.setup import Desk, Greeter, Place, Secret, SecretRefused, SetUpFailed
 

@@ -19,7 +19,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.slack.client.errors import TRANSIENT, code_of
 from host.ports.people import Attempt, SignInError
 
-CLIENT_ID, CLIENT_SECRET = "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"
 ISSUER = "https://slack.com"
 USER, TEAM = "https://slack.com/user_id", "https://slack.com/team_id"
 SKEW = 60.0  # s that Slack's clock may differ from ours

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bots.slack.client.signins import CLIENT_ID, CLIENT_SECRET
+from bots.slack.variables import APP_TOKEN, BOT_TOKEN, CLIENT_ID, CLIENT_SECRET, SIGNING_SECRET
 from host.config import Slack
 from host.config.environment import SEAL_KEY
 from host.ports.setup import Secret
 
-BOT = Secret(
-    "SLACK_BOT_TOKEN", "OAuth & Permissions → copy the Bot User OAuth Token (xoxb-…)", begins="xoxb-"
-)
+BOT = Secret(BOT_TOKEN, "OAuth & Permissions → copy the Bot User OAuth Token (xoxb-…)", begins="xoxb-")
 APP = Secret(
-    "SLACK_APP_TOKEN",
+    APP_TOKEN,
     "Basic Information → App-Level Tokens → generate one with connections:write (xapp-…)",
     begins="xapp-",
 )
-SIGNING = Secret("SLACK_SIGNING_SECRET", "Basic Information → App Credentials → copy the Signing Secret")
+SIGNING = Secret(SIGNING_SECRET, "Basic Information → App Credentials → copy the Signing Secret")
 INSTALLING = (  # a key that lies beside what it seals would not be worth much
     Secret(CLIENT_ID, "Basic Information → App Credentials → copy the Client ID"),
     Secret(CLIENT_SECRET, "Basic Information → App Credentials → copy the Client Secret"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bots.discord import DiscordBot
+from bots.discord.bot import DiscordBot
 from bots.discord.live import message as live_messages
 from host.ports.bot import Live, ShowsLive, Unknown, Unsent
 from host.ports.events import EventClass

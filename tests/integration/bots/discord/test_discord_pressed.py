@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.discord import DiscordBot
+from bots.discord.bot import DiscordBot
 from bots.discord.panels.strays import NOT_KNOWN
 from host.ports.bot import Decision
 from host.ports.controls import ChannelRules

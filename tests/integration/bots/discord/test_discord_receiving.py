@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.discord import DiscordBot
+from bots.discord.bot import DiscordBot
 from bots.discord.client import watch
 from bots.discord.reading import receiver
 from host.ports.bot import BotStuck

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.discord import DiscordBot
+from bots.discord.bot import DiscordBot
 from host.ports.bot import Live, Offline, Rejected, Unknown, Unsent
 from sessiondb import Address, content
 from tests.fakes.discord import Channel, FakeDiscord, Fault, Guild, Permission, User

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bots.slack import SlackBot
+from bots.slack.bot import SlackBot
 from bots.slack.client.directory import Directory
 from bots.slack.reading.events import Reader
 from bots.slack.setup.preflight import identify

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bots.common import words
-from bots.slack import SlackBot
+from bots.slack.bot import SlackBot
 from bots.slack.commands.asking import UNREACHABLE
 from bots.slack.panels import panels
 from bots.slack.setup.manifest import ASK_ABOUT, BECAME

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bots.common import words
-from bots.slack import SlackBot
+from bots.slack.bot import SlackBot
 from host.ports.bot import Live
 from sessiondb import Address, content
 from tests.fakes.slack import Channel, FakeSlack, Message, User

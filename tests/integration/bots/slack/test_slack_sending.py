@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bots.slack import SlackBot
+from bots.slack.bot import SlackBot
 from host.ports.bot import Delivery, Live, Receipt, Rejected, Shown, Unknown, Unsent
 from sessiondb import Address, content
 from tests.fakes.slack import Channel, FakeSlack, File, Message, User

@@ -15,10 +15,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bots.slack import Secrets, SlackBot, SlackRefused, make
+from bots.slack import make
+from bots.slack.bot import Secrets, SlackBot
 from bots.slack.listening import attach
 from bots.slack.setup import guide as setup
 from bots.slack.setup import manifest, round_trip
+from bots.slack.setup.preflight import SlackRefused
 from host.config import Config, Slack
 from host.ports.bot import BotConfigError, Surroundings
 from host.ports.setup import Greeter, SecretRefused, SetUpFailed

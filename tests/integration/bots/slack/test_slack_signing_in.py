@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.slack import Secrets, SlackBot
+from bots.slack.bot import Secrets, SlackBot
 from host.config import Slack
 from host.ports.bot import DeliveryError
 from host.ports.people import Attempt, SignInError

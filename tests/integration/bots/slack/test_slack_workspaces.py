@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bots.slack import Secrets, SlackBot, SlackRefused, make
+from bots.slack import make
+from bots.slack.bot import Secrets, SlackBot
+from bots.slack.setup.preflight import SlackRefused
 from host.config import Config, Slack, Web
 from host.ports.bot import BotConfigError, Offline, Rejected, Surroundings, Unsent
 from host.ports.conformance import Operator

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bots.discord import DiscordBot
-from bots.slack import Secrets, SlackBot
+from bots.discord.bot import DiscordBot
+from bots.slack.bot import Secrets, SlackBot
 from host.config import Slack
 from host.delivery import drawing
 from host.delivery.drawing import TOO_LONG, Drawing, Drawn, Large, at_once
