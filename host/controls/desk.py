@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 from host.governance.sight import Sight
 from host.mailbox.tasks import Task
-from host.ports.controls import TaskOrder, TaskView
+from host.ports.controls import TaskList, TaskOrder, TaskView
 from host.ports.events import Viewer
 from host.schedule.orders import Wish
 from sessiondb.records import Address
@@ -16,8 +16,8 @@ from sessiondb.records import Address
 class TaskDesk(Protocol):
     """Raises `Forbidden` for what the viewer may not see as for what does not exist, in the same words."""
 
-    async def tasks(self, viewer: Viewer, sight: Sight) -> Sequence[TaskView]:
-        """Those of the place the viewer asks from first."""
+    async def tasks(self, viewer: Viewer, sight: Sight, skip: int = 0) -> TaskList:
+        """Those of the place the viewer asks from first, then those that are due next; of the latter the first may be skipped."""
 
     async def order(self, viewer: Viewer, sight: Sight, task_id: str, order: TaskOrder) -> str: ...
 

@@ -13,9 +13,9 @@ from host.controls.telling import Telling, telling
 from host.governance import words
 from host.governance.languages import Languages
 from host.ports import commands
-from host.ports.controls import Controls, Forbidden, Running, TaskOrder, TaskView
+from host.ports.controls import Controls, Forbidden, Running, TaskList, TaskOrder, TaskView
 from host.ports.events import InboundEvent, Ingested, Viewer
-from host.words import Sentence, clauses, joined, known, laid_out, many, say, told
+from host.words import Sentence, clauses, joined, known, laid_out, say, told
 from sessiondb.records import Address
 
 MOST_LISTED = 15
@@ -95,7 +95,8 @@ class Replies:
         return joined("\n", lines) if lines else NOTHING_RUNS
 
     async def _tasks(self, viewer: Viewer) -> str:
-        here = [one for one in await self._service.tasks(viewer) if _is_here(one, viewer)]
+        found = await self._service.tasks(viewer)
+        here = [one for one in found if _is_here(one, viewer)]
         lines = [
             laid_out(
                 "- **{title}** ({id}): {details}",
@@ -105,9 +106,9 @@ class Replies:
             )
             for one in here[:MOST_LISTED]
         ]
-        if len(here) > MOST_LISTED:
-            more = len(here) - MOST_LISTED
-            lines.append(many("- and {count} more", "- and {count} more", more))
+        left = found.left if len(here) == len(found) else 0  # those of here come first
+        if rest := TaskList(tuple(here), left, found.page).rest(MOST_LISTED):
+            lines.append(laid_out("- {rest}", rest=rest))
         return joined("\n", lines) if lines else NO_TASKS
 
     async def _try(self, viewer: Viewer, task_id: str) -> str:

@@ -48,6 +48,7 @@ from host.ports.controls import (
     Overview,
     Running,
     Spent,
+    TaskList,
     TaskOrder,
     TaskView,
 )
@@ -162,7 +163,7 @@ class Service:
         return Overview(
             running=await self._running(seen),
             waiting=sum(seen.sees(one.scope, one.address) for one in self._parts.supervisor.waiting()),
-            tasks=tuple(await self._desk.tasks(viewer, seen)),
+            tasks=await self._desk.tasks(viewer, seen),
             spent=await self._spent(viewer, seen),
             failures=await self._db.read(lambda connection: history.failures(connection, seen)),
         )
@@ -361,8 +362,8 @@ class Service:
 
     # ── what may be ordered ──────────────────────────────────────────────────────────────────────────────
 
-    async def tasks(self, viewer: Viewer) -> Sequence[TaskView]:
-        return await self._desk.tasks(viewer, await self._sight(viewer))
+    async def tasks(self, viewer: Viewer, skip: int = 0) -> TaskList:
+        return await self._desk.tasks(viewer, await self._sight(viewer), skip)
 
     async def order(self, viewer: Viewer, task_id: str, order: TaskOrder) -> str:
         return await self._desk.order(viewer, await self._sight(viewer), task_id, order)

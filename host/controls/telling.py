@@ -19,8 +19,8 @@ from host.ports.controls import (
     Overview,
     Spent,
     Suggestion,
+    TaskList,
     TaskOrder,
-    TaskView,
 )
 from host.ports.events import Viewer
 from host.words import told
@@ -67,7 +67,7 @@ class Telling:
     async def overview(self, viewer: Viewer) -> Overview:
         return await self._told(viewer, self._service.overview(await self._service.zoned(viewer)))
 
-    async def tasks(self, viewer: Viewer) -> Sequence[TaskView]:
+    async def tasks(self, viewer: Viewer) -> TaskList:
         return await self._told(viewer, self._service.tasks(await self._service.zoned(viewer)))
 
     async def order(self, viewer: Viewer, task_id: str, order: TaskOrder) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, overload
 
 from host.ports.commands import Grammar
 from host.ports.events import Viewer
-from host.words import Sentence, as_it_is, say
+from host.words import Sentence, as_it_is, many, say
 from sessiondb.records import Address
 
 
@@ -138,11 +138,51 @@ class Failure:
     reason: str  # one line, no content of the message
 
 
+@dataclass(frozen=True)
+class TaskList(Sequence[TaskView]):
+    """As many as are shown at once, and how many more there are. `page` is where a browser lists them all, '' without one."""
+
+    tasks: tuple[TaskView, ...] = ()
+    left: int = 0
+    page: str = ""
+    beyond: int = 0  # what to skip for the rest of them; 0 where these are all
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    @overload
+    def __getitem__(self, at: int) -> TaskView: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> tuple[TaskView, ...]: ...
+
+    def __getitem__(self, at: int | slice) -> TaskView | tuple[TaskView, ...]:
+        return self.tasks[at]
+
+    def rest(self, shown: int) -> Sentence | None:
+        """What is said below so many of them; None where these are all."""
+        count = max(0, len(self.tasks) - shown) + self.left
+        if not count:
+            return None
+        if self.page:
+            return many(
+                "and {count} more: {page} lists them all",
+                "and {count} more: {page} lists them all",
+                count,
+                page=self.page,
+            )
+        return many(
+            "and {count} more: whoever runs me sees them with `dovecote tasks`",
+            "and {count} more: whoever runs me sees them with `dovecote tasks`",
+            count,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Overview:
     running: tuple[Running, ...] = ()
     waiting: int = 0  # conversations that wait for a free place
-    tasks: tuple[TaskView, ...] = ()
+    tasks: TaskList = TaskList()
     spent: Spent | None = None
     failures: tuple[Failure, ...] = ()
 
@@ -238,7 +278,7 @@ class Controls(Protocol):
 
     async def overview(self, viewer: Viewer) -> Overview: ...
 
-    async def tasks(self, viewer: Viewer) -> Sequence[TaskView]:
+    async def tasks(self, viewer: Viewer) -> TaskList:
         """Those of the place the viewer asks from first, then the others they may see."""
 
     async def order(self, viewer: Viewer, task_id: str, order: TaskOrder) -> str:

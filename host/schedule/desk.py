@@ -20,7 +20,7 @@ from host.governance.sight import Sight
 from host.mailbox import tasks
 from host.mailbox.open import Records
 from host.mailbox.tasks import Task
-from host.ports.controls import Forbidden, TaskOrder, TaskView
+from host.ports.controls import Forbidden, TaskList, TaskOrder, TaskView
 from host.ports.events import Viewer
 from host.registry import sessions
 from host.registry.orders import Given
@@ -38,7 +38,7 @@ from sessiondb.records import Address
 log = logging.getLogger(__name__)
 
 NO_SUCH_TASK = say("There is no such task.")
-MOST_TASKS = 1_000  # that are shown
+MOST_TASKS = 1_000  # that are shown at once
 SHOWN, MOST_SEEN = 5, 25  # due times of each of the first of them: it takes half a millisecond to find them
 MOST_CHANGING = 20  # sessions whose files are opened for that
 NAMES = {
@@ -83,11 +83,13 @@ class Desk:
 
     # ── people ───────────────────────────────────────────────────────────────────────────────────────────
 
-    async def tasks(self, viewer: Viewer, sight: Sight) -> Sequence[TaskView]:
-        """Those of the place the viewer asks from first. As the last looks at their files copied them: however many there
-        are, it is one query; a file is opened where a change is under way."""
+    async def tasks(self, viewer: Viewer, sight: Sight, skip: int = 0) -> TaskList:
+        """Those of the place the viewer asks from first, then those that are due next; of the latter the first may be skipped. As
+        the last looks at their files copied them: a file is opened where a change is under way."""
         zone = words.zone_of(viewer.author.zone, self._settings.config.host.zone).key
-        copies, changing = await self._db.read(lambda connection: self._seen(connection, sight))
+        here = viewer.address[:3] if viewer.address.platform_id else None
+        rows, left = await self._db.read(lambda connection: _listed(connection, sight, here, skip))
+        copies, changing = await self._db.read(lambda connection: self._seen(connection, rows))
         found = [
             (task, session)
             for session, copy in copies
@@ -100,12 +102,13 @@ class Desk:
                 log.warning("Tasks cannot be shown: %s", error, extra={"action": "tasks_unread"})
                 continue
             found += [(task, session) for task in listed]
-        here = viewer.address[:3]
         found.sort(key=lambda one: (one[0].address[:3] != here, _next_at(one[0]) or index.NEVER))
-        return [
+        views = [
             _view(task, session, viewer, sight, zone, SHOWN if number < MOST_SEEN else 1)
             for number, (task, session) in enumerate(found)
         ]
+        page = self._settings.config.web.public_url if self._settings.config.web is not None else ""
+        return TaskList(tuple(views), left, f"{page}/tasks" if page else "", skip + len(rows) if left else 0)
 
     async def order(self, viewer: Viewer, sight: Sight, task_id: str, order: TaskOrder) -> str:
         session, task = await self._found(sight, task_id)
@@ -198,10 +201,10 @@ class Desk:
             raise Forbidden(NO_SUCH_TASK)
         return found[0], task
 
-    def _seen(self, connection: Statements, sight: Sight) -> tuple[list[tuple[Session, str]], list[Session]]:
-        """Copies of tasks by their sessions, those that are due first; and sessions whose copies are being overtaken."""
-        condition, bindings = sight.where("sessions")
-        rows = connection.execute(_COPIES.format(condition), (*bindings, MOST_TASKS)).fetchall()
+    def _seen(
+        self, connection: Statements, rows: Sequence[Row]
+    ) -> tuple[list[tuple[Session, str]], list[Session]]:
+        """Copies of tasks by their sessions, in their order; and sessions whose copies are being overtaken."""
         ids = json.dumps(list(dict.fromkeys(str(row[0]) for row in rows)))
         found = self._registry.load(connection, "id IN (SELECT value FROM json_each(?))", (ids,))
         known = {session.id: session for session in found}
@@ -327,10 +330,34 @@ class Desk:
                 log.info("Task %s is not withdrawn: %s", id_, error, extra={"action": "task_refused"})
 
 
+def _listed(
+    connection: Statements, sight: Sight, here: tuple[str, ...] | None, skip: int
+) -> tuple[list[Row], int]:
+    """What is seen of the index, at most `MOST_TASKS` with what was skipped before, and how many more there are."""
+    condition, bindings = sight.where("sessions")
+    rows: list[Row] = []
+    if here is not None:
+        first = f"{condition} AND ({_HERE})"
+        rows += connection.execute(_COPIES.format(first), (*bindings, *here, MOST_TASKS, 0)).fetchall()
+        condition, bindings = f"{condition} AND NOT ({_HERE})", (*bindings, *here)
+    most = MOST_TASKS - len(rows)
+    rows += connection.execute(_COPIES.format(condition), (*bindings, most, skip)).fetchall()
+    if len(rows) < MOST_TASKS:
+        return rows, 0
+    seen, bindings = sight.where("sessions")
+    count = connection.execute(_COUNT.format(seen), bindings).fetchone()
+    return rows, max(0, int(str(count[0] if count else 0)) - skip - len(rows))
+
+
+Row = tuple[Any, ...]
+
+_HERE = "sessions.channel_type = ? AND sessions.workspace_id = ? AND sessions.platform_id = ?"
 _COPIES = (
     "SELECT due.session_id, due.at, task_copies.task FROM due JOIN sessions ON sessions.id = due.session_id"
-    " LEFT JOIN task_copies ON task_copies.task_id = due.task_id WHERE {} ORDER BY due.at, due.session_id LIMIT ?"
+    " LEFT JOIN task_copies ON task_copies.task_id = due.task_id WHERE {}"
+    " ORDER BY due.at, due.session_id, due.task_id LIMIT ? OFFSET ?"
 )
+_COUNT = "SELECT count(*) FROM due JOIN sessions ON sessions.id = due.session_id WHERE {}"
 
 
 def wished(added: Added, settings: Config, now: int) -> Wish:

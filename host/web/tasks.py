@@ -51,13 +51,24 @@ class Scheduled:
         page.does("/tasks/edit", self._edit, people=True)
 
     async def _list(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
-        """From a task of the list onwards: who comes back to a page finds it where that task is now."""
-        views = self._page.service.shown(await self._page.service.tasks(visitor.viewer))
+        """From a task of the list onwards: who comes back to a page finds it where that task is now. Very many are
+        read in parts, of which `part` is what lies before."""
+        part = _number(request.query.get("part", ""))
+        listed = await self._page.service.tasks(visitor.viewer, part)
+        views = self._page.service.shown(listed.tasks)
         after = request.query.get("after", "")
         first = next((at for at, view in enumerate(views, 1) if view.id == after), 0)
         shown = await self._shown(visitor, views[first : first + PER_PAGE])
         more = shown[-1].task.id if len(views) > first + PER_PAGE else ""
-        values = {"tasks": shown, "words": WORDS, "more": more, "total": len(views), "first": first}
+        values = {
+            "tasks": shown,
+            "words": WORDS,
+            "more": more,
+            "total": part + len(views) + listed.left,
+            "first": first or part,
+            "part": part,
+            "beyond": 0 if more else listed.beyond,
+        }
         return self._page.html("tasks.html", visitor, values)
 
     async def _one(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
@@ -120,6 +131,10 @@ class Scheduled:
     async def _is_readable(self, visitor: Visitor, id_: str) -> bool:
         homes = await self._page.books.read(lambda registry: _homes(registry, id_))
         return _reads(await self._page.sees(visitor, homes), homes)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _entry(registry: Statements, view: TaskView, homes: Sequence[Shown], seen: Seen) -> Entry:

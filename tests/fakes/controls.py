@@ -17,8 +17,8 @@ from host.ports.controls import (
     Overview,
     Spent,
     Suggestion,
+    TaskList,
     TaskOrder,
-    TaskView,
 )
 from host.ports.events import Viewer
 from host.words import as_it_is, say
@@ -67,7 +67,7 @@ class FakeControls:
         self._ask(viewer, "overview")
         return self.shown
 
-    async def tasks(self, viewer: Viewer) -> Sequence[TaskView]:
+    async def tasks(self, viewer: Viewer) -> TaskList:
         self._ask(viewer, "tasks")
         return self.shown.tasks
 

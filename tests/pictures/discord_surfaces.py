@@ -20,7 +20,7 @@ from host.config import Agent, Config
 from host.delivery.endings import EXPIRED
 from host.ports import bill
 from host.ports.bot import Decision, Delivery, Live
-from host.ports.controls import ChannelRules, Running, TaskOrder, TaskView
+from host.ports.controls import ChannelRules, Running, TaskList, TaskOrder, TaskView
 from sessiondb import Address, content, plan
 from tests.pictures import approval as drawn
 from tests.pictures import discord_messages
@@ -36,7 +36,10 @@ ROW, BUTTON, MENU, INPUT, SECTION, TEXT, CONTAINER, LABEL = 1, 2, 3, 4, 9, 10, 1
 
 def pages() -> Iterator[tuple[str, str]]:
     """Name and page."""
-    yield "tasks-discord", _page(_message("", panels.tasks(_tasks(), note="Pausing: Who is on call.")))
+    yield (
+        "tasks-discord",
+        _page(_message("", panels.tasks(TaskList(_tasks()), note="Pausing: Who is on call."))),
+    )
     yield "question-discord", _page(*_conversation())
     yield "faces-discord", _page(*map(_message, _answers()))
     yield "live-discord", _page(_message(live.said(_live(), "🦉 Scribe"), _live_view()))
@@ -65,13 +68,13 @@ def _answers() -> Iterator[str]:
     yield framing.framed(Delivery("k", HERE, dict(report), "poet"), faces) + f"\n\n📎 `{report['name']}`"
 
 
-def _tasks() -> list[TaskView]:
-    return [
+def _tasks() -> tuple[TaskView, ...]:
+    return (
         TaskView("t1", "Build report", "default", HERE, "every weekday at 09:00 (Europe/Berlin)", AT, "", False, ORDERS),
         TaskView("t2", "Who is on call", "default", HERE, "every Monday at 08:30 (Europe/Berlin)", AT, "", True,
                  (TaskOrder.RUN, TaskOrder.RESUME, TaskOrder.CANCEL), "the calendar did not answer"),
         TaskView("t3", "Tidy the inbox", "default", HERE, "every day at 18:00 (Europe/Berlin)", AT, "", False, ()),
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 def _conversation() -> Iterator[str]:

@@ -11,7 +11,17 @@ from host.delivery.endings import EXPIRED
 from host.ports import bill
 from host.ports.bot import Decision, Delivery, Live
 from host.ports.commands import Grammar, help_text
-from host.ports.controls import ChannelRules, Failure, Opinions, Overview, Running, Spent, TaskOrder, TaskView
+from host.ports.controls import (
+    ChannelRules,
+    Failure,
+    Opinions,
+    Overview,
+    Running,
+    Spent,
+    TaskList,
+    TaskOrder,
+    TaskView,
+)
 from sessiondb import Address, content, plan
 from tests.pictures import approval as shared
 from tests.pictures import slack_blocks
@@ -82,7 +92,7 @@ def _overview() -> Overview:
                   (("analyst", 14_100_000), ("default", 4_650_000)),
                   opinions=(Opinions("analyst", "claude-opus-5-5", 12, 3), Opinions("default", "mock", 4, 0)))  # fmt: skip
     failed = Failure(AT - 7_200_000, "m1", _at("random"), "over budget")
-    return Overview((running,), 1, tasks, spent, (failed,))
+    return Overview((running,), 1, TaskList(tasks), spent, (failed,))
 
 
 def _answer() -> list[panels.Json]:

@@ -16,8 +16,8 @@ from discord import ui
 from bots.common import words
 from bots.common.short import shortened
 from bots.discord.client import telling
-from host.ports.controls import Running, TaskOrder, TaskView
-from host.words import Sentence, as_it_is, joined, many, say
+from host.ports.controls import Running, TaskList, TaskOrder, TaskView
+from host.words import Sentence, as_it_is, joined, laid_out, many, say
 from sessiondb import Address
 
 MOST_TASKS = 5  # on a page: six components each, and Discord takes forty
@@ -108,7 +108,7 @@ class HaltButton(ui.DynamicItem[ui.Button[ui.LayoutView]], template=r"dovecote:h
         await interaction.client.commands.halted(interaction, self.session)
 
 
-def tasks(found: Sequence[TaskView], page: int = 0, note: str = "", doubted: str = "") -> ui.LayoutView:
+def tasks(found: TaskList, page: int = 0, note: str = "", doubted: str = "") -> ui.LayoutView:
     """`page` counts from 0; one beyond the end is the last. `doubted` is the task that is about to be cancelled."""
     last = max(0, (len(found) - 1) // MOST_TASKS)
     page = min(page, last)
@@ -121,6 +121,8 @@ def tasks(found: Sequence[TaskView], page: int = 0, note: str = "", doubted: str
         box.add_item(ui.TextDisplay(_task(task)))
         if task.orders and len(task.id) <= LONGEST_ID:
             box.add_item(ui.ActionRow(*_buttons(task, page, doubted)))
+    if page == last and (rest := found.rest(len(found))):
+        box.add_item(ui.TextDisplay(laid_out("-# {rest}", rest=rest)))
     turning = [PageButton("back", page - 1)] if page else []
     turning += [PageButton("look", page)] if found else []
     turning += [PageButton("on", page + 1)] if page < last else []

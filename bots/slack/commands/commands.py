@@ -22,7 +22,7 @@ from bots.slack.setup.manifest import COMMAND
 from host.ports import commands
 from host.ports.bot import HostBusy, Ingest
 from host.ports.commands import Slip
-from host.ports.controls import Forbidden, Running, TaskOrder, TaskView
+from host.ports.controls import Forbidden, Running, TaskList, TaskOrder
 from host.ports.events import EventClass, InboundEvent, Verdict, Viewer
 from host.words import say, told
 
@@ -174,7 +174,7 @@ def in_the_thread(word: str) -> Json:
     }
 
 
-def tasks_panel(found: Sequence[TaskView], note: str = "") -> Json:
+def tasks_panel(found: TaskList, note: str = "") -> Json:
     return _panel(say("What is scheduled"), panels.tasks(found), note)
 
 

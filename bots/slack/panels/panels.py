@@ -12,7 +12,7 @@ from typing import Any
 
 from bots.common import words
 from bots.common.short import shortened
-from host.ports.controls import Failure, Overview, Running, Spent, TaskOrder, TaskView
+from host.ports.controls import Failure, Overview, Running, Spent, TaskList, TaskOrder, TaskView
 from host.words import Sentence, as_it_is, clauses, dollars, joined, laid_out, many, say
 from sessiondb import Address
 
@@ -44,17 +44,12 @@ def running(found: Sequence[Running], waiting: int = 0, nothing: Sentence = word
     return [*shown, *([context(clauses(notes))] if notes else [])]
 
 
-def tasks(found: Sequence[TaskView]) -> list[Json]:
+def tasks(found: TaskList) -> list[Json]:
     if not found:
         return [section(words.NO_TASKS)]
     blocks = [block for task in found[:MOST_TASKS] for block in _task(task)]
-    more = len(found) - MOST_TASKS
-    if more <= 0:
-        return blocks
-    rest = many(
-        "and {count} more: ask the agent for the list", "and {count} more: ask the agent for the list", more
-    )
-    return [*blocks, context(rest)]
+    rest = found.rest(MOST_TASKS)
+    return [*blocks, context(rest)] if rest else blocks
 
 
 def home(overview: Overview, note: str, help_text: str) -> list[Json]:

@@ -22,7 +22,7 @@ from bots.slack.commands import later
 from bots.slack.panels import judging, panels, rules
 from bots.slack.questions import questions
 from bots.slack.questions.questions import Asked
-from host.ports.controls import ChannelRules, Overview, TaskOrder, TaskView
+from host.ports.controls import ChannelRules, Overview, TaskList, TaskOrder, TaskView
 from host.words import languages, told
 from sessiondb import Address
 
@@ -46,7 +46,7 @@ def views() -> list[dict[str, Any]]:
 def blocks() -> list[dict[str, Any]]:
     orders = tuple(TaskOrder)
     task = TaskView("t", "title", "default", HERE, "when", 1, "next", False, orders)
-    return [*panels.home(Overview(tasks=(task,)), "", "help"), judging.block("k")]
+    return [*panels.home(Overview(tasks=TaskList((task,))), "", "help"), judging.block("k")]
 
 
 def too_long(shown: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ import pytest
 
 from host.ports.bot import Decision
 from host.ports.commands import COMMANDS
-from host.ports.controls import ChannelRules, Overview, Running, TaskOrder, TaskView
+from host.ports.controls import ChannelRules, Overview, Running, TaskList, TaskOrder, TaskView
 from host.ports.events import EventClass
 from sessiondb import content
 from tests.fakes.controls import FakeControls
@@ -222,7 +222,7 @@ async def test_what_the_host_forbids_is_told_in_its_words(room: Room) -> None:
 
 
 async def test_a_task_is_paused_from_the_list_and_the_list_shows_what_became_of_it(room: Room) -> None:
-    room.controls.shown = Overview(tasks=(room.task(1), room.task(2, paused=True, orders=())))
+    room.controls.shown = Overview(tasks=TaskList((room.task(1), room.task(2, paused=True, orders=()))))
     listed = room.server.run_command(room.ada, room.channel, "tasks")
     shown = await room.told(listed)
     assert "**Report 1**" in shown
@@ -237,7 +237,7 @@ async def test_a_task_is_paused_from_the_list_and_the_list_shows_what_became_of_
 
 
 async def test_a_refused_click_leaves_the_list_as_it_is(room: Room) -> None:
-    room.controls.shown = Overview(tasks=(room.task(),))
+    room.controls.shown = Overview(tasks=TaskList((room.task(),)))
     listed = room.server.run_command(room.ada, room.channel, "tasks")
     before = await room.told(listed)
     room.controls.forbid = "Only its author may do that."
@@ -248,7 +248,7 @@ async def test_a_refused_click_leaves_the_list_as_it_is(room: Room) -> None:
 
 
 async def test_a_task_is_cancelled_at_the_second_click_only(room: Room) -> None:
-    room.controls.shown = Overview(tasks=(room.task(1), room.task(2)))
+    room.controls.shown = Overview(tasks=TaskList((room.task(1), room.task(2))))
     listed = room.server.run_command(room.ada, room.channel, "tasks")
     await room.told(listed)
     for answer in ("Keep it", "Yes, cancel it"):
@@ -264,7 +264,7 @@ async def test_a_task_is_cancelled_at_the_second_click_only(room: Room) -> None:
 async def test_the_lists_buttons_work_in_another_life_of_the_bot(tmp_path: Path) -> None:
     async with another_life(tmp_path) as (first, later):
         async with first() as room:
-            room.controls.shown = Overview(tasks=(room.task(),))
+            room.controls.shown = Overview(tasks=TaskList((room.task(),)))
             listed = room.server.run_command(room.ada, room.channel, "tasks")
             await room.told(listed)
         async with later() as room:
@@ -276,7 +276,7 @@ async def test_the_lists_buttons_work_in_another_life_of_the_bot(tmp_path: Path)
 async def test_many_tasks_are_turned_page_by_page_within_discords_limits(room: Room) -> None:
     wordy = "_*`~|> @everyone " * 40
     tasks = [room.task(n, title=f"T{n} {wordy}", when=wordy, problem=wordy) for n in range(12)]
-    room.controls.shown = Overview(tasks=tuple(tasks))
+    room.controls.shown = Overview(tasks=TaskList(tuple(tasks), 1_234))
     listed = room.server.run_command(room.ada, room.channel, "tasks")
     assert "T0" in await room.told(listed)
     assert listed.original is not None
@@ -285,6 +285,7 @@ async def test_many_tasks_are_turned_page_by_page_within_discords_limits(room: R
     room.server.click(room.ada, listed.original, button(listed.original, "More ▶"))
     await room.server.wait_for(lambda: "T10" in text_of(listed.original))
     assert "More ▶" not in buttons(listed.original)
+    assert "and 1234 more" in text_of(listed.original)
     room.server.click(room.ada, listed.original, button(listed.original, "◀ Back"))
     await room.server.wait_for(lambda: "T5" in text_of(listed.original))
 

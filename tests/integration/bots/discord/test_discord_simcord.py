@@ -17,7 +17,7 @@ from bots.discord.life import DoveClient
 from bots.discord.questions.book import QuestionBook
 from bots.discord.sending import rendering
 from host.ports.bot import Delivery
-from host.ports.controls import Overview, TaskOrder, TaskView
+from host.ports.controls import Overview, TaskList, TaskOrder, TaskView
 from sessiondb import Address, content
 from tests.support.discording import Notebook
 from tests.support.hosting import config
@@ -83,7 +83,7 @@ async def test_a_task_is_paused_by_its_button(simcord_env: simcord.Env, notebook
     place = Address("discord", str(guild.id), str(channel.id))
     orders = (TaskOrder.PAUSE, TaskOrder.RUN, TaskOrder.CANCEL)
     task = TaskView("t1", "Report", "default", place, "every day", 0, "", False, orders)
-    notebook.controls.shown = Overview(tasks=(task,))
+    notebook.controls.shown = Overview(tasks=TaskList((task,)))
     listed = await ada.slash(channel, "tasks")
     assert listed.ephemeral
     assert listed.response is not None

@@ -15,7 +15,7 @@ from bots.slack.panels import panels
 from bots.slack.setup.manifest import ASK_ABOUT, BECAME
 from host.config import Access
 from host.ports.bot import Decision, DeliveryError
-from host.ports.controls import ChannelRules, Failure, Overview, Running, Spent, TaskOrder, TaskView
+from host.ports.controls import ChannelRules, Failure, Overview, Running, Spent, TaskList, TaskOrder, TaskView
 from host.ports.events import EventClass
 from sessiondb import Address, content
 from tests.fakes.slack import Channel, Ephemeral, EventFault, FakeSlack, Fault, Message, User, View
@@ -60,7 +60,7 @@ class Place:
         spent = Spent(
             1_500_000, 20_000_000, 5_000_000, -1, 12_345, 0, (("default", 20_000_000),), "**$1.50**"
         )
-        return Overview((running,), 1, tasks, spent, (failed,))
+        return Overview((running,), 1, TaskList(tasks), spent, (failed,))
 
     def task(self, number: int) -> TaskView:
         when = "every weekday at 09:00 (Asia/Tokyo)"
@@ -115,7 +115,7 @@ async def test_home_of_somebody_with_very_much_keeps_within_slacks_limits(place:
     place.controls.shown = replace(
         many,
         running=many.running * 60,
-        tasks=tasks,
+        tasks=TaskList(tasks),
         failures=tuple(replace(many.failures[0], reason="&" * 9_000) for _ in range(40)),
     )
     place.slack.open_home(place.ann)

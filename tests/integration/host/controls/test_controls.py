@@ -119,7 +119,7 @@ async def test_a_guest_of_some_channels_sees_nothing_that_the_public_ones_share(
         with pytest.raises(Forbidden):
             await host.controls.why(guest, id_)
         overview = await host.controls.overview(guest)
-        assert (overview.running, overview.tasks, overview.failures) == ((), (), ())
+        assert (overview.running, overview.tasks.tasks, overview.failures) == ((), (), ())
         assert (await host.controls.usage(guest)).today == 0
 
 

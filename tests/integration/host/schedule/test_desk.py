@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from host.ports.events import Author, Privacy, Viewer
 from host.registry import sessions
 from host.registry.port import Statements
 from host.registry.sessions import session_id
+from host.schedule import desk
 from sessiondb import Address
+from tests.support.browsing import WEB, browsing
 from tests.support.hosting import config, serving
 from tests.support.tasking import BERLIN, ask, call, in_thread, posts, settings, task_id
 
@@ -49,7 +52,7 @@ async def test_people_see_tasks_in_their_own_zone_and_may_order_what_is_theirs(t
         await host.controls.order(ada, id_, TaskOrder.RUN)
         await bot.until(lambda: posts(bot, "C1") == ["news"])
         assert "Cancelled" in await host.controls.order(ada, id_, TaskOrder.CANCEL)
-        assert await host.controls.tasks(ada) == []
+        assert not await host.controls.tasks(ada)
         with pytest.raises(Forbidden, match="no such task"):
             await host.controls.order(ada, id_, TaskOrder.RUN)
 
@@ -58,12 +61,14 @@ async def test_a_task_of_direct_messages_is_nobody_elses_to_see(tmp_path: Path) 
     async with serving(settings(tmp_path)) as (host, bot):
         id_ = task_id(await ask(bot, "D1", call("schedule_task", title="Mine", prompt="p", cron="0 9 * * *")))
         assert [view.id for view in await host.controls.tasks(viewer(BERLIN, "D1", "dm"))] == [id_]
-        assert await host.controls.tasks(viewer(BOB, "C1")) == []
+        assert not await host.controls.tasks(viewer(BOB, "C1"))
         with pytest.raises(Forbidden, match="no such task"):
             await host.controls.order(viewer(BOB, "C1"), id_, TaskOrder.PAUSE)
 
 
-async def test_a_thousand_tasks_are_listed_without_a_look_into_their_files(tmp_path: Path) -> None:
+async def test_a_thousand_tasks_are_listed_without_a_look_into_their_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As the last looks copied them; a file is opened for what is changing, and one that cannot be read costs itself."""
     places = [
         Address("memory", "w", f"c{number}") for number in range(999)
@@ -80,7 +85,9 @@ async def test_a_thousand_tasks_are_listed_without_a_look_into_their_files(tmp_p
             copy = json.dumps(row) if number != 7 else "{"
             connection.execute("INSERT INTO task_copies VALUES (?, ?, ?)", (f"t{number}", id_, copy))
 
-    async with serving(config(tmp_path, access={"owners": ["memory:U9"]})) as (host, bot):
+    public = {"public_url": "https://dovecote.example.com"}
+    made = config(tmp_path, access={"owners": ["memory:U9"]}, web={**WEB, **public})
+    async with serving(made) as (host, bot), browsing(host, tmp_path) as browser:
         id_ = task_id(await ask(bot, "C1", call("schedule_task", title="Mine", prompt="p", cron="0 9 * * *")))
         await host.house.records.db.write(job)
         listed = await host.controls.tasks(viewer(Author("U9"), "nowhere"))
@@ -89,13 +96,30 @@ async def test_a_thousand_tasks_are_listed_without_a_look_into_their_files(tmp_p
             : len(listed) - 1
         ]
         assert len(listed) >= 997
-        made = [session_id("default", place) for place in places]
-        assert not any((tmp_path / "sessions" / id_).exists() for id_ in made)
+        unread = [session_id("default", place) for place in places]
+        assert not any((tmp_path / "sessions" / id_).exists() for id_ in unread)
         assert "Paused" in await host.controls.order(viewer(Author("U9"), "nowhere"), id_, TaskOrder.PAUSE)
         [mine] = [
             view for view in await host.controls.tasks(viewer(Author("U9"), "nowhere")) if view.id == id_
         ]
         assert mine.paused  # what was ordered a moment ago is seen, whatever the copy says
+
+        monkeypatch.setattr(desk, "MOST_TASKS", 300)  # as with more of them
+        owner = viewer(Author("U9"), "c950")
+        listed = await host.controls.tasks(owner)
+        assert listed[0].title == "Task 950", "those of the place come first, however late they are due"
+        assert (len(listed) + listed.left, listed.left) == (999, 700)
+        assert listed.rest(15) == "and 984 more: https://dovecote.example.com/tasks lists them all"
+        shown: list[str] = []
+        path = "/tasks"
+        while path:
+            page = await browser.get(path)
+            assert "999 tasks" in page.shown or "1000 tasks" in page.shown  # one of which cannot be read
+            shown += [part.partition('"')[0] for part in page.text.split('<p><a href="/tasks/')[1:]]
+            on = page.text.partition('rel="next"')[0].rpartition('<a href="')[2].partition('"')[0]
+            path = f"/tasks{unescape(on)}" if 'rel="next"' in page.text else ""
+        assert len(shown) == len(set(shown))
+        assert set(shown) == {id_, *(f"t{n}" for n in range(999) if n != 7)}
 
 
 def declared(data: Path, *tasks: dict[str, Any]) -> Config:

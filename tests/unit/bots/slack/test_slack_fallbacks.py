@@ -11,7 +11,7 @@ import pytest
 from bots.slack.commands import commands
 from bots.slack.sending import rendering, spoken
 from host.ports.bot import Decision
-from host.ports.controls import Running, TaskOrder, TaskView
+from host.ports.controls import Running, TaskList, TaskOrder, TaskView
 from host.words import told
 from sessiondb import Address, content
 
@@ -58,8 +58,8 @@ def built() -> Iterator[tuple[str, Json]]:
     yield "a decision", {"text": spoken.with_choices(asks["text"], decided), "blocks": decided}
     running = Running("s1", "default", PLACE, 1_700_000_000_000, "is working: reading")
     for what, shown in {
-        "tasks": commands.tasks_panel([TASK], "Paused: Report"),
-        "no tasks": commands.tasks_panel([]),
+        "tasks": commands.tasks_panel(TaskList((TASK,)), "Paused: Report"),
+        "no tasks": commands.tasks_panel(TaskList()),
         "what runs": commands.running_panel([running], "Stopping."),
         "an answer": commands.markdown("**$1.50** today\n\n- a: 1"),
     }.items():

@@ -9,7 +9,7 @@ import pytest
 from host.config import Config
 from host.config.settings import Settings
 from host.governance.masking import Masks
-from host.ports.controls import CallShown, Offer, Overview, Running, Spent, TaskOrder, TaskView
+from host.ports.controls import CallShown, Offer, Overview, Running, Spent, TaskList, TaskOrder, TaskView
 from host.words import Sentence, say, told
 from sessiondb import Address
 
@@ -60,7 +60,7 @@ def test_of_a_record_what_names_something_stays_as_it_is(masks: Masks) -> None:
 
 def test_records_within_records_are_masked_too(masks: Masks) -> None:
     running = Running("s1", "default", PLACE, 1, f"is working: {TOKEN}")
-    overview = Overview((running,), 1, (task(),), Spent(1, 1, -1, -1, 0, 0, text=TOKEN))
+    overview = Overview((running,), 1, TaskList((task(),)), Spent(1, 1, -1, -1, 0, 0, text=TOKEN))
     seen = masks.shown(Nested(TOKEN, (overview,)))
     assert seen.text == MASKED
     [inner] = seen.inner

@@ -53,9 +53,9 @@ def test_what_stands_in_it_is_told_too_and_what_people_wrote_is_not() -> None:
 
 
 def test_plurals_are_those_of_the_language() -> None:
-    rest = [many("- and {count} more", "- and {count} more", count) for count in (1, 3)]
-    assert [one.told("de") for one in rest] == ["- und 1 weitere", "- und 3 weitere"]
-    assert rest[1].told("ja") == "- ほか3件"
+    rest = [many("-# and {count} more", "-# and {count} more", count) for count in (1, 3)]
+    assert [one.told("de") for one in rest] == ["-# und 1 weitere", "-# und 3 weitere"]
+    assert rest[1].told("ja") == "-# ほか3件"
 
 
 def test_money_and_times_are_written_in_the_way_of_the_language() -> None:
