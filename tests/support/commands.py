@@ -22,9 +22,9 @@ from tests.support.waiting import DEADLINE, until
 PRELOADED = [
     "encodings.utf_8_sig",
     "encodings.idna",
-    "bots.console",
-    "bots.discord",
-    "bots.slack",
+    "bots.console.terminal",
+    "bots.discord.bot",
+    "bots.slack.making",
     *(
         f"host.cli.{name}"
         for name in ("doctor", "inspect", "main", "owners", "run", "send", "story", "usage")

@@ -17,9 +17,9 @@ from tests.support.slack_app import PROXIES
 PATIENCE = 60.0  # s for one thing to happen; these machines are slow and noisy
 # For a host that follows one which was killed: this Slack is done with a dead caller's requests at once.
 NOTHING_IN_FLIGHT = """\
-import dataclasses, host.delivery.policy, bots.slack
+import dataclasses, host.delivery.policy, bots.slack.bot
 host.delivery.policy.GRACE = 300
-bots.slack.SlackBot.capabilities = dataclasses.replace(bots.slack.SlackBot.capabilities, flight=0.5)"""
+bots.slack.bot.SlackBot.capabilities = dataclasses.replace(bots.slack.bot.SlackBot.capabilities, flight=0.5)"""
 OWNER = "slack:U0OWNER"  # nobody who talks in these tests
 CONFIG = """\
 [runner]

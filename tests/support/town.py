@@ -23,9 +23,9 @@ REGISTER = "PUT /applications/{}/commands"
 DOVECOTE = Path(sys.executable).parent / "dovecote"
 # For a host that follows one which was killed: this Discord is done with a dead caller's requests at once.
 NOTHING_IN_FLIGHT = """\
-import dataclasses, host.delivery.policy, bots.discord
+import dataclasses, host.delivery.policy, bots.discord.bot
 host.delivery.policy.GRACE = 300
-bots.discord.DiscordBot.capabilities = dataclasses.replace(bots.discord.DiscordBot.capabilities, flight=0.5)"""
+bots.discord.bot.DiscordBot.capabilities = dataclasses.replace(bots.discord.bot.DiscordBot.capabilities, flight=0.5)"""
 
 
 @dataclass
