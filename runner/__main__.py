@@ -1,7 +1,8 @@
 """`python -m runner`: one runner for one session, configured by environment. `--maintain` cares for its file instead.
 
 Exit codes: 0 done or told to stop, 2 wrong settings, 3 another runner has the session, 4 its files cannot be written, 5 it
-speaks another contract version, 6 the host's file could not be read for too long, 7 a file of its session is damaged.
+speaks another contract version, 6 the host's file could not be read for too long, 7 a file of its session is damaged, 8 its
+session may be another machine's.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from runner import egress, instructions
+from runner import egress, instructions, leash
 from runner.inbound import InboundReader
 from runner.loop import AgentLoop
 from runner.maintain import maintain
@@ -51,6 +52,7 @@ def main() -> int:
     try:
         settings = Settings.from_environment(os.environ)
         os.umask(0o077)
+        leash.watch(leash.end_processes)
         return _alone(settings, orders if isinstance(orders, Care) else None)
     except (SettingsError, UnknownProvider) as error:
         log.error("%s", error)

@@ -17,6 +17,8 @@ import signal
 import struct
 import sys
 
+from runner import leash
+
 FIRST = 1  # its number in a namespace of its own
 
 # io_uring_setup, _enter and _register have the same numbers on every machine; those of x32 have a bit more.
@@ -50,10 +52,13 @@ def main() -> int:
     except OSError as error:
         return _refused(f"the kernel lets no container give up io_uring ({error.strerror})")
     signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # until there is somebody to pass them on to
+    leased = os.environ.pop(leash.LEASED, "")
     if (child := os.fork()) == 0:
         os.setpgid(0, 0)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
         return _runner()
+    os.environ[leash.LEASED] = leased
+    leash.watch(leash.end_container)
     return _until_its_end(child)
 
 

@@ -9,6 +9,7 @@ WAITED_IN_VAIN = (
 DAMAGED = (
     7  # a runner's exit code: a file of its session is damaged, says the runner; the host looks for itself
 )
+LEASE_OVER = 8  # a runner's exit code: another machine may have its session, which is no message's fault
 OUTBOUND_KNOWN = (
     "outbound_known"  # a key of inbound.db's session: the outbound.db that is to be there is not a new one
 )

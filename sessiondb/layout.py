@@ -37,6 +37,11 @@ class SessionFolder:
         return self.outbound / "outbound.db"
 
     @property
+    def lease(self) -> Path:
+        """Until when the session is this machine's, where another may take it over; see `lease`."""
+        return self.inbound / "lease"
+
+    @property
     def inbound_files(self) -> Path:
         return self.inbound / "files"
 

@@ -119,6 +119,7 @@ class HostDB(Grouped):
         self._path = path
         self._connection = connection
         self.node = node
+        self.ties = None
 
     @classmethod
     async def open(cls, path: Path, disk: Disk) -> HostDB:

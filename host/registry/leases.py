@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,6 +17,7 @@ import psycopg
 
 from host.registry.nodes import Node
 from sessiondb.errors import SessionError
+from sessiondb.lease import clock as clock
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +49,6 @@ INSERT INTO nodes VALUES (%(id)s, %(name)s, %(version)s, ms_now(), ms_now())
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, version = excluded.version, beat_at = excluded.beat_at,
     since = CASE WHEN nodes.beat_at + %(away)s < ms_now() THEN excluded.since ELSE nodes.since END
 """
-
-
-def clock() -> float:
-    """s; goes on while this process is stopped or its machine asleep."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def show(connection: Connection, node: Node) -> None:
@@ -94,6 +89,7 @@ class Told:
 
     gone: Callable[[], None]  # another has it
     drained: Callable[[], None] = lambda: None  # another is to have it; with each beat
+    renewed: Callable[[float], None] = lambda _: None  # until when it is held, by `clock`; 0: no more
 
 
 class Beats:
@@ -112,7 +108,8 @@ class Beats:
         self._node = node
         self._epoch = epoch
         self._told = told
-        self._over = asked + LEASE
+        self._over = 0.0
+        self._until(asked + LEASE)
         self._connection: Connection | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
@@ -127,13 +124,17 @@ class Beats:
         """Blocks. After it nobody renews; given back, the next one takes it at once."""
         self._ending.set()
         self._thread.join()
-        self._over = 0.0
+        self._until(0.0)
         try:
             if giving_back:
                 self._at_hand().execute(_GIVE_BACK, {"epoch": self._epoch})
         except (SessionError, psycopg.Error) as error:
             log.warning("The lease runs out by itself: %s", error, extra={"action": "lease_left"})
         self._close()
+
+    def _until(self, over: float) -> None:
+        self._over = over
+        self._told.renewed(over)
 
     def _run(self) -> None:
         while not self._ending.wait(BEAT):
@@ -143,10 +144,10 @@ class Beats:
                 values = {"epoch": self._epoch, "ms": int(LEASE * 1000)}
                 renewed = connection.execute(_RENEW, values).fetchone()
                 if renewed is None:
-                    self._over = 0.0
+                    self._until(0.0)
                     self._told.gone()
                     return
-                self._over = asked + LEASE
+                self._until(asked + LEASE)
                 if renewed[0]:
                     self._told.drained()
                 show(connection, self._node)

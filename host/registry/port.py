@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from host.registry.ties import Ties
+
 T = TypeVar("T")
 
 Value: TypeAlias = str | int | float | bytes | None
@@ -64,6 +66,10 @@ class Registry(Protocol):
     @property
     def node(self) -> str:
         """Whose data folder this is, where several share a registry, or did; '' on a machine that was always alone."""
+
+    @property
+    def ties(self) -> Ties | None:
+        """By which runners know until when this host leads; None where nobody else ever does."""
 
     def leads(self) -> bool:
         """Whether what is done outside of the registry at this moment is still this host's to do."""

@@ -24,6 +24,7 @@ from host.registry.groups import Grouped, Job, Outcome
 from host.registry.leases import Beats, Connection
 from host.registry.nodes import Led, Node
 from host.registry.port import Bindings, Rows
+from host.registry.ties import Ties
 from host.registry.where import DATABASE as NAME
 from host.registry.where import OLDEST_HOST, VERSION, NotYet
 from sessiondb.errors import Damaged, Full, Incompatible, SessionError, Unavailable
@@ -270,6 +271,7 @@ class PostgreSQL(Grouped):
         self._tell = lost
         self._drained = drained
         self._node = node
+        self.ties = Ties()
         self._lost: Lost | None = None
         self._losses = threading.Lock()
         self._epoch = 0  # of ours
@@ -326,6 +328,7 @@ class PostgreSQL(Grouped):
         """After all that was done: whoever takes over begins at once."""
         if self._beats is not None:
             self._beats.end(giving_back=self._lost is None)
+        self.ties.end()
 
     def _vacuum(self) -> None:
         """By a connection of its own: none of a group's transactions may be open on it. What lasts, the server does by itself."""
@@ -347,7 +350,7 @@ class PostgreSQL(Grouped):
             if epoch is None:
                 raise Led(NAME, leases.why_not(connection, self._node))
             self._epoch = epoch
-            told = leases.Told(self._taken_over, self._drained)
+            told = leases.Told(self._taken_over, self._drained, self.ties.renew)
             self._beats = Beats(lambda: connect(self._url), self._node, epoch, asked, told)
 
     def _taken_over(self) -> None:

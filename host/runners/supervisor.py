@@ -28,6 +28,7 @@ from host.runners.care import Care
 from host.runners.guard import Guard
 from host.runners.idle import Idle
 from host.runners.launch.base import Launcher, LaunchError, Runner
+from host.runners.leash import Leash
 from host.runners.life import Life
 from host.runners.lives import Lives
 from host.runners.places import Places
@@ -35,7 +36,7 @@ from host.runners.refusals import Refusals
 from host.runners.specs import Specs
 from host.runners.starts import Starts, ended, failure
 from sessiondb import Address, SessionError, Unavailable
-from sessiondb.contract import NOT_SET_UP, WAITED_IN_VAIN
+from sessiondb.contract import LEASE_OVER, NOT_SET_UP, WAITED_IN_VAIN
 
 ENGINE_GRACE = 20.0  # s for the engine when the host stops; what is left then the next life of the host finds
 
@@ -92,6 +93,7 @@ class Supervisor:
         self._refusals = Refusals(settings, now, means.deliveries.notify)
         self._at_once = Places(config.runner.concurrent_starts)
         self._closing = False
+        self._leash = Leash(records.db)
         self._idle = Idle(lives, records.mailboxes, self.stop, now)
         means.due.heard_by(self._wake_for_a_task)
 
@@ -164,6 +166,7 @@ class Supervisor:
         if why := await self._specs.objection(config, session, runner):
             return why
         await self._door.open(session, await self._specs.there(config, session))
+        await self._leash.tie(session)
         self._ears.listen(session)
         self._places.occupy(session.id)
         task = asyncio.create_task(self._live(session, runner), name=f"runner:{session.id}")
@@ -262,13 +265,15 @@ class Supervisor:
                 spec = await self._specs.spec(config, session, incarnation)
                 told = self._specs.destinations(config, session)
                 await self._mailboxes.use(session, looks.assignment(session, told, incarnation))
+                leased = await self._leash.tie(session)
                 self._ears.listen(session)
                 await self._door.open(session, await self._specs.there(config, session))
                 given = await self._door.equip(session)
-                environment = {**given.environment, **spec.environment}
+                environment = {**given.environment, **leased, **spec.environment}
                 spec = dataclasses.replace(spec, environment=environment, files=given.files)
                 runner = await self._launcher.start(spec)
             except Exception as error:
+                self._leash.untie(session)
                 self._ears.forget(session)
                 await self._door.close(session)
                 if isinstance(error, Unavailable):  # busy: nobody's fault, and the next look is near
@@ -291,6 +296,7 @@ class Supervisor:
             code = await runner.wait()
         finally:
             guard.cancel()
+        self._leash.untie(session)
         self._ears.forget(session)
         await self._door.close(session)
         await self._deliveries.forget_reader(session)
@@ -299,14 +305,18 @@ class Supervisor:
         claimed_any, told = await self._mailboxes.use(
             session,
             lambda writer: looks.put_back(
-                writer, life, runner.incarnation, self._now(), free=code == WAITED_IN_VAIN
+                writer, life, runner.incarnation, self._now(), free=code in (WAITED_IN_VAIN, LEASE_OVER)
             ),
         )
         if life.over_quota and not told:
             await self._deliveries.notify(quota.notice(session, life.over_quota, self._now()))
         await self._deliveries.pay(session)
         self._deliveries.outcome_changed(session)
-        failed = code != 0 and not life.ordered_to_stop and (not claimed_any or code == WAITED_IN_VAIN)
+        failed = (
+            code not in (0, LEASE_OVER)
+            and not life.ordered_to_stop
+            and (not claimed_any or code == WAITED_IN_VAIN)
+        )
         life.runner, life.ordered_to_stop, life.over_quota = None, False, ""
         if failed and code == NOT_SET_UP:
             await self._starts.refuse(session, await self._refusals.note(session, runner.outline))

@@ -40,7 +40,9 @@ class Node:
         self.process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        self.data.mkdir(exist_ok=True)
+        if not self.data.exists():
+            self.data.mkdir()
+            (self.data / "workspaces").symlink_to(self.data.parent / "shared")
         with (self.data / "host.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", __name__, *self._arguments, stdout=log, stderr=log
@@ -80,6 +82,8 @@ class Sharing:
         self.platform = folder / "platform"
         self.platform.mkdir()
         self.ada, self.bob = (Node(self.platform, folder / name, url) for name in ("ada", "bob"))
+        self.shared = folder / "shared"  # the workspaces of both, as on a share
+        self.shared.mkdir()
         self._said = 0
 
     def say(self, channel: str, text: str) -> None:
@@ -94,6 +98,10 @@ class Sharing:
     def warnings(self, channel: str) -> list[str]:
         found = [str(p["text"]) for p in lines(self.platform / "posts.jsonl") if p["channel"] == channel]
         return [text for text in found if text.startswith("⚠️")]
+
+    def written(self) -> list[str]:
+        """By agents' tools, into the one file of the workspace that all nodes share."""
+        return [line for path in self.shared.rglob("written") for line in path.read_text().splitlines()]
 
     def twice(self) -> list[str]:
         counted = Counter(str(post["key"]) for post in lines(self.platform / "posts.jsonl"))
@@ -135,7 +143,12 @@ async def _serve(platform: Path, data: Path, url: str) -> None:
     attempts.RETRY_BACKOFF = 100
     live_policy.OPEN_AFTER = 0.1  # turns are short here
     leases.LEASE, leases.GRACE, leases.BEAT = 3.0, 0.5, 0.3
-    config = hosting.config(data, host={"sweep_every": 0.5}, cluster={"database": url})
+    config = hosting.config(
+        data,
+        host={"sweep_every": 0.5},
+        cluster={"database": url},
+        agents={"default": {"options": {"tools": ["bash"]}}},
+    )
     bot = DurableBot(platform)
     parts = Parts(ThreadDisk(), ProcessLauncher(), hosting.now_ms)
     await Host(config, Bots({bot.channel_type: bot}), parts).serve()

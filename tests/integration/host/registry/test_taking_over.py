@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
 import signal
 from pathlib import Path
 
@@ -14,6 +16,9 @@ from host.registry import nodes
 from tests.support.postgres import NEWER, Server
 from tests.support.sharing import Sharing, sharing
 
+# A tool that writes to the workspace that both nodes share, for as long as it is let, and names the runner that it belongs to.
+LOOP = "while sleep 0.05; do echo $DOVECOTE_INCARNATION >> $DOVECOTE_SHARED/written; done"
+WRITING = f"@@call bash {json.dumps({'command': LOOP})}\n"
 SLOW = "@@sleep 3\n"  # a turn that is under way when something happens to its node
 
 
@@ -60,6 +65,21 @@ async def test_a_node_that_was_stopped_and_goes_on_changes_nothing_more_and_ends
         assert both.posts("C1") == ["one", "two"]
         assert both.twice() == []
         assert both.ada.runners() == []
+
+
+async def test_a_stopped_nodes_runner_ends_itself_and_what_it_writes_ends_before_the_next_ones_first(
+    postgres: Server, tmp_path: Path
+) -> None:
+    """Nobody ends it for the host that is stopped: of the other node's, that finds it on this same machine, it needs nothing."""
+    url = postgres.database()
+    async with sharing(tmp_path, url) as both:
+        both.say("C1", f"{WRITING}one")
+        await both.until(both.written)
+        both.ada.signal(signal.SIGSTOP)
+        await both.until(lambda: len(set(both.written())) == 2)
+        assert len(list(itertools.groupby(both.written()))) == 2
+        logs = [path.read_text() for path in both.ada.data.glob("sessions/*/runner.log")]
+        assert len([told for told in logs if "the lease is over" in told]) == len(logs) == 2
 
 
 async def test_a_node_that_comes_back_with_its_old_files_believes_none_of_them(
