@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from host.controls import why
+from host.controls import plainly, why
 from host.governance import access
 from host.governance.sight import Sight
 from host.governance.words import moment, one_line
-from host.ports.controls import Failure, Forbidden
+from host.ports.controls import Failure, Forbidden, Story
 from host.ports.events import Viewer
 from host.registry.db import open_registry
 from host.registry.port import Statements
-from host.words import joined, say
+from host.words import Sentence, as_it_is, joined, laid_out, say
 from sessiondb.records import Address
 
 NO_SUCH_MESSAGE = say("I know of no such message.")
@@ -29,7 +30,7 @@ class Asked:
     within: Address | None = None  # what happened elsewhere than in this channel is not told
 
 
-def story(data: Path, viewer: Viewer, sight: Sight, asked: Asked, zone: ZoneInfo) -> str:
+def story(data: Path, viewer: Viewer, sight: Sight, asked: Asked, zone: ZoneInfo) -> Story:
     """On a connection of its own, beside the host's. Raises `Forbidden`, `sessiondb.SessionError`."""
     registry = open_registry(data)
     try:
@@ -40,16 +41,23 @@ def story(data: Path, viewer: Viewer, sight: Sight, asked: Asked, zone: ZoneInfo
         if not seen:
             raise Forbidden(NO_SUCH_MESSAGE)
         if len(seen) > 1:
-            listed = [f"- `{entry.message_id}` {moment(entry.received_at, zone)}" for entry in seen]
-            return joined("\n", [say("Several messages fit; ask for one of them:"), *listed])
+            fitting = [(entry.received_at, as_it_is(f"`{entry.message_id}`")) for entry in seen]
+            return _laid_out(say("Several messages fit; ask for one of them:"), fitting, zone)
         events = why.story(registry, data, seen[0])
     finally:
         registry.close()
-    lines = [f"**Message** `{seen[0].message_id}`"]
-    for event in events:
-        at, detail = moment(event.at, zone), one_line(event.detail)
-        lines.append(f"- {at + ' ' if at else ''}**{event.what}**{': ' + detail if detail else ''}")
-    return "\n".join(lines)
+    head = say("**Message** `{id}`: {outcome}", id=seen[0].message_id, outcome=plainly.outcome(events))
+    return _laid_out(head, [(line.at, line.words) for line in plainly.told(events)], zone)
+
+
+def _laid_out(head: Sentence, lines: Sequence[tuple[int, Sentence]], zone: ZoneInfo) -> Story:
+    shown = [
+        laid_out("- {at} {words}", at=moment(at, zone), words=words)
+        if at
+        else laid_out("- {words}", words=words)
+        for at, words in lines
+    ]
+    return Story(head, tuple(lines), joined("\n", [head, *shown]))
 
 
 def _found(registry: Statements, data: Path, viewer: Viewer, message: str) -> list[why.Found]:

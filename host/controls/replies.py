@@ -66,7 +66,7 @@ class Replies:
                 return spent.text if viewer.privacy == "dm" else spent.here
             case commands.WHY:
                 within = None if viewer.privacy == "dm" else viewer.address
-                return await self._service.why(viewer, commands.message_named(rest), within)
+                return (await self._service.why(viewer, commands.message_named(rest), within)).text
             case commands.AGAIN:
                 return await self._service.again_here(viewer, rest)
             case commands.HANDOFF:

@@ -48,6 +48,7 @@ from host.ports.controls import (
     Overview,
     Running,
     Spent,
+    Story,
     TaskList,
     TaskOrder,
     TaskView,
@@ -308,7 +309,7 @@ class Service:
             raise Forbidden(provider.not_offered(word, models))
         return model
 
-    async def why(self, viewer: Viewer, message: str, within: Address | None = None) -> str:
+    async def why(self, viewer: Viewer, message: str, within: Address | None = None) -> Story:
         """`within`: others read along, for whom is what happened in that channel and nothing else."""
         seen = await self._sight(viewer)
         zone = words.zone_of(viewer.author.zone, self._settings.config.host.zone)

@@ -18,6 +18,7 @@ from host.ports.controls import (
     Offer,
     Overview,
     Spent,
+    Story,
     Suggestion,
     TaskList,
     TaskOrder,
@@ -79,7 +80,7 @@ class Telling:
     async def usage(self, viewer: Viewer) -> Spent:
         return await self._told(viewer, self._service.usage(viewer))
 
-    async def why(self, viewer: Viewer, message: str) -> str:
+    async def why(self, viewer: Viewer, message: str) -> Story:
         return await self._told(viewer, self._service.why(viewer, message))
 
     async def call(self, viewer: Viewer, question: str) -> CallShown:

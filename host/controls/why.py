@@ -14,7 +14,7 @@ from host.mailbox import ledger, projecting, promise
 from host.mailbox.outbound import OutboundReader
 from host.mailbox.rows import Entry
 from host.registry.port import Statements
-from host.words import length
+from host.words import length, say
 from sessiondb import Missing, SessionError, SessionFolder
 from sessiondb.connection import open_reader
 from sessiondb.errors import translated
@@ -22,6 +22,7 @@ from sessiondb.records import Address
 
 SHORTEST_PREFIX = 4  # characters
 MOST_FOUND = 20
+CONTEXT = "as context that wakes nobody"
 CHANGES = ("edit", "delete")  # classes of events that are about an earlier message
 MOST_SEARCHED = 1_000  # sessions whose files are searched, the last active first
 
@@ -138,7 +139,7 @@ def story(connection: Statements, data: Path, found: Found) -> list[Event]:
     if found.state == "declined":
         return [*told, Event(found.received_at, "declined", found.reason)]
     row = connection.execute(_SESSION, (found.session_id,)).fetchone()
-    wakes = "" if found.trigger else ", as context that wakes nobody"
+    wakes = "" if found.trigger else f", {CONTEXT}"
     told.append(
         Event(
             found.received_at, "routed", f"agent {row[0] if row else '?'}, session {found.session_id}{wakes}"
@@ -233,7 +234,8 @@ def _in_session(folder: SessionFolder, message_id: str, said: Sequence[Entry]) -
             detail + (f": {problem}" if problem and status != "pending" else ""),
         )
     for due, began, by in promised:
-        yield Event(int(str(due)), "due", f"to begin within {length(int(str(by)) - int(str(due)))}")
+        span = length(int(str(by)) - int(str(due)))
+        yield Event(int(str(due)), "due", say("to begin within {length}", length=span))
         if late := promise.later(int(str(due)), int(str(began)), int(str(by)) - int(str(due))):
             yield Event(int(str(began)), "late", late)
     for at, state, platform_id in live:

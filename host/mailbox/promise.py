@@ -51,9 +51,9 @@ def clock(ms: int, zone: str) -> str:
         return f"{datetime.fromtimestamp(ms / 1000, UTC):%H:%M} UTC"
 
 
-def later(due: int, begun: int, window: int) -> str:
+def later(due: int, begun: int, window: int) -> Sentence:
     """By how much a run began later than promised, in words; '' where the promise was kept, or there was none."""
     over = begun - due - window
     if not window or not begun or over <= 0:
-        return ""
-    return f"begun {length(-(-over // MINUTE) * MINUTE)} later than promised"
+        return as_it_is("")
+    return say("begun {length} later than promised", length=length(-(-over // MINUTE) * MINUTE))

@@ -253,6 +253,17 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Story:
+    """The life of a message, or several messages of which one is to be asked for. All of it is Markdown."""
+
+    head: str
+    lines: tuple[
+        tuple[int, str], ...
+    ]  # ms UTC, 0 where no time is known; for who shows them by the reader's clock
+    text: str  # the whole, by the person's clock as the host knows it
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestion:
     """What a person could ask."""
 
@@ -289,8 +300,8 @@ class Controls(Protocol):
 
     async def usage(self, viewer: Viewer) -> Spent: ...
 
-    async def why(self, viewer: Viewer, message: str) -> str:
-        """The life of a message as lines of Markdown; '' as message is the last one of the place it is asked from."""
+    async def why(self, viewer: Viewer, message: str) -> Story:
+        """The life of a message; '' as message is the last one of the place it is asked from."""
 
     async def call(self, viewer: Viewer, question: str) -> CallShown:
         """What would run, and who has allowed it so far, by the question of its approval as an ANSWER names it."""

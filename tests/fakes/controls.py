@@ -16,6 +16,7 @@ from host.ports.controls import (
     Outdated,
     Overview,
     Spent,
+    Story,
     Suggestion,
     TaskList,
     TaskOrder,
@@ -83,9 +84,9 @@ class FakeControls:
         self._ask(viewer, "usage")
         return self.spent
 
-    async def why(self, viewer: Viewer, message: str) -> str:
+    async def why(self, viewer: Viewer, message: str) -> Story:
         self._ask(viewer, "why", message)
-        return self.story
+        return Story(self.story, (), self.story)
 
     async def call(self, viewer: Viewer, question: str) -> CallShown:
         self._ask(viewer, "call", question)

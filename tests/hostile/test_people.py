@@ -271,7 +271,7 @@ async def test_an_outsider_looks_at_what_a_channel_said_before_it_became_private
         outside = viewer(BOB, "random")
         spent = (await host.controls.usage(outside)).today
         try:
-            story = await host.controls.why(outside, id_)
+            story = (await host.controls.why(outside, id_)).text
         except Forbidden:
             story = ""
         assert (spent == 0, story == "") == (standing, standing)

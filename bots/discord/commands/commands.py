@@ -303,8 +303,9 @@ class Commands:
             await self._told(interaction, self._explain(interaction, viewer, message))
 
     async def _explain(self, interaction: Interaction, viewer: Viewer, message: str) -> None:
-        named = message_named(message)
-        await _say_markdown(interaction, await self._host.controls.why(viewer, named))
+        found = await self._host.controls.why(viewer, message_named(message))
+        lines = [f"- {panels.moment(at)} {words}" if at else f"- {words}" for at, words in found.lines]
+        await _say_markdown(interaction, "\n".join((found.head, *lines)))
 
     # ── rules of a channel ───────────────────────────────────────────────────────────────────────────────
 

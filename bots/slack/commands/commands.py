@@ -115,7 +115,7 @@ class Commands:
             return noted.replace("`!", f"`{COMMAND} ")  # what it says to write
         if name == commands.GRANTS:
             return await controls.grants(viewer, rest)
-        return await controls.why(viewer, commands.message_named(rest))
+        return (await controls.why(viewer, commands.message_named(rest))).text
 
     async def _stop(self, viewer: Viewer) -> Json:
         """A slash command knows its channel, not the thread: one conversation is stopped, of several one is chosen."""

@@ -64,7 +64,7 @@ class Shortcuts:
         channel = string(mapping(body.get("channel")).get("id"))
         viewer = await self._reader.viewer(str(body["user"]["id"]), channel, self._host)
         message = string(mapping(body.get("message")).get("ts"))
-        return markdown(await self._host.controls.why(viewer, message))
+        return markdown((await self._host.controls.why(viewer, message)).text)
 
     async def _told(self, body: Json, respond: Respond, doing: Awaitable[Json]) -> None:
         """Whoever chose it, alone."""

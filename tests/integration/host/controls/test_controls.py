@@ -30,7 +30,7 @@ async def test_a_dm_under_way_is_seen_by_its_person_and_by_owners_and_by_nobody_
         for sees in (viewer(ADA, "dm-ada", "dm"), viewer(ADA, "general"), viewer(OWNER, "general")):
             [running] = (await controls.overview(sees)).running
             assert running.address == Address("memory", "w", "dm-ada")
-            assert said.message_id in await controls.why(sees, said.message_id)
+            assert said.message_id in (await controls.why(sees, said.message_id)).text
         for blind in (viewer(BOB, "general"), viewer(BOB, "dm-bob", "dm"), viewer(BOB, "secret", "private")):
             assert (await controls.overview(blind)).running == ()
             with pytest.raises(Forbidden) as unseen:
@@ -52,7 +52,7 @@ async def test_a_private_channel_is_seen_from_inside_only(tmp_path: Path) -> Non
     async with serving(config(tmp_path, access=OWNERS)) as (host, bot):
         there = {"privacy": "private", "mentioned": True, "author": ADA}
         id_ = await answered(bot, "board", "numbers", **there)
-        assert id_ in await host.controls.why(viewer(BOB, "board", "private"), "")
+        assert id_ in (await host.controls.why(viewer(BOB, "board", "private"), "")).text
         for outside in (viewer(BOB, "general"), viewer(ADA, "general"), viewer(ADA, "other", "private")):
             with pytest.raises(Forbidden):
                 await host.controls.why(outside, id_)
@@ -67,7 +67,7 @@ async def test_a_channel_that_becomes_private_takes_its_conversation_along(tmp_p
         id_ = await answered(bot, "general", note % "secret", privacy="private", **there)
         with pytest.raises(Forbidden):
             await host.controls.why(viewer(BOB, "random"), id_)
-        assert id_ in await host.controls.why(viewer(BOB, "general", "private"), id_)
+        assert id_ in (await host.controls.why(viewer(BOB, "general", "private"), id_)).text
         await answered(bot, "general", note % "open again", privacy="public", **there)
     kept = {
         path.parent.name.split("-")[2]: path.read_text() for path in tmp_path.glob("workspaces/*/*/notes")
@@ -89,10 +89,10 @@ async def test_a_channel_that_became_private_takes_all_its_threads_with_it_at_on
         for id_ in ids:
             with pytest.raises(Forbidden):
                 await host.controls.why(viewer(BOB, "random"), id_)
-            assert id_ in await host.controls.why(viewer(BOB, "general", "private"), id_)
-        assert other in await host.controls.why(viewer(BOB, "random"), other)
+            assert id_ in (await host.controls.why(viewer(BOB, "general", "private"), id_)).text
+        assert other in (await host.controls.why(viewer(BOB, "random"), other)).text
         await host.house.reception.channel_became(Address("memory", "w", "general"), "public")
-        assert ids[0] in await host.controls.why(viewer(BOB, "random"), ids[0])
+        assert ids[0] in (await host.controls.why(viewer(BOB, "random"), ids[0])).text
 
 
 async def test_one_message_tells_of_all_threads_of_its_channel_whom_they_are_for_now(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ async def test_one_message_tells_of_all_threads_of_its_channel_whom_they_are_for
         await answered(bot, "general", "secret", address=lively, mentioned=True, privacy="private")
         with pytest.raises(Forbidden):
             await host.controls.why(viewer(BOB, "random"), old)
-        assert old in await host.controls.why(viewer(BOB, "general", "private"), old)
+        assert old in (await host.controls.why(viewer(BOB, "general", "private"), old)).text
         assert (await host.controls.usage(viewer(BOB, "random"))).today == 0
 
 
@@ -140,7 +140,7 @@ async def test_a_guest_from_elsewhere_sees_nothing_of_the_workspace(tmp_path: Pa
         guest = viewer(Author("U7", "Guest", external=True), "shared")
         with pytest.raises(Forbidden):
             await host.controls.why(guest, id_)
-        assert id_ in await host.controls.why(viewer(BOB, "random"), id_)
+        assert id_ in (await host.controls.why(viewer(BOB, "random"), id_)).text
 
 
 async def test_a_stranger_without_access_is_shown_nothing_at_all(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ async def test_what_was_declined_is_between_its_author_and_the_owners(tmp_path: 
     async with serving(settings) as (host, bot):
         said = await bot.say("general", "let me in", privacy="public", mentioned=True, author=ADA)
         assert said.verdict is Verdict.DECLINED
-        assert "declined" in await host.controls.why(viewer(OWNER, "general"), "")
+        assert "declined" in (await host.controls.why(viewer(OWNER, "general"), "")).text
         with pytest.raises(Forbidden):
             await host.controls.why(viewer(BOB, "general"), said.message_id)
 

@@ -62,7 +62,7 @@ async def test_a_signed_request_wakes_the_agent_of_the_channel_once(tmp_path: Pa
         assert len({told["message"] for _, told in answers}) == 1
         await bot.until(lambda: bool(bot.said("deploys")))
         olga = Viewer(Author("U9"), Address("memory", "w", "x"), "public")
-        assert "from ci in memory/w/deploys" in await host.controls.why(olga, answers[0][1]["message"])
+        assert "from ci in memory/w/deploys" in (await host.controls.why(olga, answers[0][1]["message"])).text
     async with hooked(tmp_path, bot) as (_, _, door):
         status, told = await door.post("ci", body, headers)
         assert (status, told["duplicate"]) == (200, True)

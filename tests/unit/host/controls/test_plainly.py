@@ -6,6 +6,8 @@ import pytest
 
 from host.controls import plainly
 from host.controls.why import Event
+from host.mailbox import promise
+from host.words import length, say
 
 BEGUN = [Event(1, "received", "from Ada in slack/T1/C1"), Event(2, "routed", "agent default, session s1")]
 CLAIMED = [
@@ -104,3 +106,24 @@ def test_the_outcome_is_one_sentence(events: list[Event], outcome: str) -> None:
 )
 def test_each_event_has_its_words(event: Event, words: str) -> None:
     assert [line.words for line in plainly.told([event])] == [words]
+
+
+def test_a_story_is_told_in_the_language_of_its_place() -> None:
+    events = [
+        *CLAIMED,
+        Event(0, "tool", "bash (done)"),
+        Event(0, "tool", "bash (done)"),
+        Event(5, "due", say("to begin within {length}", length=length(60_000))),
+        Event(6, "late", promise.later(0, 120_000, 60_000)),
+        Event(7, "delivery pending", "chunk 0: the channel is archived"),
+    ]
+    assert [line.words.told("de") for line in plainly.told(events)] == [
+        "sie kam von Ada in slack/T1/C1",
+        "sie ist für den Agenten default, Gespräch s1",
+        "der Agent nahm sie auf",
+        "er benutzte bash (2-mal)",
+        "sie war fällig und sollte innerhalb von 1 Minute beginnen",
+        "1 Minute später begonnen als versprochen",
+        "ein Beitrag der Antwort ist noch nicht gesendet: the channel is archived",
+    ]
+    assert plainly.outcome([*CLAIMED, Event(5, "paused", "seq 2")]).told("ja") == "人の回答を待っています。"
