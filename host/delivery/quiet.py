@@ -1,4 +1,4 @@
-"""Quiet hours: what a schedule would have said in them waits for their end, in a lane of its own, with the reason beside it.
+"""Quiet hours: what a task would have said in them by itself waits for their end, in a lane of its own, and the reason with it.
 
 What people ask, and runs that they order by hand, are answered as always. A post is judged once, when it is read: its
 time and its reason are committed with it, so that a crash, a reload or a clock that is set moves nothing.
@@ -16,7 +16,7 @@ from host.config.recurrence import ScheduleError
 from host.config.settings import Settings
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import Parcel
-from host.mailbox.tasks import Task
+from host.mailbox.tasks import Task, message_id
 from host.words import moment
 from sessiondb.records import Address, MessageIn
 
@@ -33,7 +33,7 @@ class Quiet:
     def held(
         self, writer: InboundWriter, origin: MessageIn | None, parcels: Sequence[Parcel]
     ) -> Sequence[Parcel]:
-        """Those of a schedule's run that fall into quiet hours of their place, put off until these end."""
+        """Those of such a run that fall into quiet hours of their place, put off until these end."""
         task = _scheduled(writer, origin)
         if task is None:
             return parcels
@@ -90,13 +90,16 @@ def _within(at: int, begin: time, end: time, zone: ZoneInfo) -> bool:
 
 
 def _scheduled(writer: InboundWriter, origin: MessageIn | None) -> Task | None:
-    """The task that ran by its own schedule; None for a message of people, and for a run that somebody ordered."""
+    """The task that ran by its own schedule, or was begun by what it waits for; None for a message of people, and for a run that
+    somebody ordered. Whoever reacted, shared a file or wrote words in a channel asked for no answer: the task did."""
     if origin is None or not origin.task_id:
         return None
     task = writer.tasks.get(origin.task_id)
     if task is None:
         return None
     due = origin.occurrence_at
+    if task.awaited is not None:
+        return task if origin.id != message_id(task.id, due) else None
     try:
         return task if task.schedule.next_after(due - 1) == due else None
     except ScheduleError:

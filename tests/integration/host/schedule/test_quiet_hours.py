@@ -13,11 +13,16 @@ from rich.console import Console
 
 from host.cli import tasks_seen
 from host.controls import plainly, why
+from host.ports.controls import TaskOrder
+from host.ports.events import Viewer
 from host.registry.db import open_host_db
 from host.runners.launch.fake import FakeLauncher
+from sessiondb import Address
 from sessiondb.connection import open_reader
+from tests.fakes.platform import MemoryBot
+from tests.integration.host.schedule.test_awaited import reacted, waiting
 from tests.support.hosting import config, now_ms, serving
-from tests.support.tasking import ask, call, posts, soon, task_id
+from tests.support.tasking import BERLIN, ask, call, posts, soon, task_id
 
 HOUR = 3_600_000  # ms
 
@@ -35,6 +40,10 @@ class Night:
         return now_ms() + self.ahead
 
 
+def tickets(bot: MemoryBot) -> list[str]:
+    return [text for text in posts(bot, "C1") if "the ticket" in text]
+
+
 async def test_a_scheduled_post_waits_for_the_morning_and_an_answer_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,17 +59,22 @@ async def test_a_scheduled_post_waits_for_the_morning_and_an_answer_does_not(
         database = open_host_db(tmp_path / "host.db")
 
         def entries() -> list[tuple[Any, ...]]:
-            [path] = tmp_path.glob("sessions/*/inbound/inbound.db")
-            inbound = open_reader(path)
-            try:
-                sql = "SELECT in_reply_to, state, error, next_attempt_at FROM delivered WHERE error LIKE 'quiet%'"
-                return inbound.execute(sql).fetchall()
-            finally:
-                inbound.close()
+            sql = "SELECT in_reply_to, state, error, next_attempt_at FROM delivered WHERE error LIKE 'quiet%'"
+            found = []
+            for path in tmp_path.glob("sessions/*/inbound/inbound.db"):
+                inbound = open_reader(path)
+                try:
+                    found += inbound.execute(sql).fetchall()
+                finally:
+                    inbound.close()
+            return found
 
-        async with asyncio.timeout(60):
-            while not entries():  # noqa: ASYNC110 - a runner in another process is at it
-                await asyncio.sleep(0.05)
+        async def held(count: int) -> None:
+            async with asyncio.timeout(60):
+                while len(entries()) < count:  # noqa: ASYNC110 - a runner in another process is at it
+                    await asyncio.sleep(0.05)
+
+        await held(1)
         [(run, state, reason, at)] = entries()
         assert (state, reason) == (
             "pending",
@@ -84,6 +98,16 @@ async def test_a_scheduled_post_waits_for_the_morning_and_an_answer_does_not(
         story = why.story(database, tmp_path, found)
         assert reason in plainly.outcome(story)
 
+        # What a reaction begins is no answer to anybody, and waits as well; ordered by hand it is one.
+        watch = await waiting(host, bot, reaction="ticket", prompt="the ticket", zone="UTC")
+        await bot.ingested(reacted("🎫"))
+        await held(2)
+        assert {(state, at) for _, state, _, at in entries()} == {("pending", night.end.timestamp() * 1000)}
+        home = Viewer(BERLIN, Address("memory", "w", "C1"), "public")
+        await host.controls.order(home, watch, TaskOrder.RUN)
+        await bot.until(lambda: len(tickets(bot)) == 1)
+        assert "reacted with" not in tickets(bot)[0]
+
         # A run that somebody orders by hand is for them, now.
         await ask(
             bot,
@@ -102,6 +126,7 @@ async def test_a_scheduled_post_waits_for_the_morning_and_an_answer_does_not(
         assert "the report" not in posts(bot, "d")
     night.ahead = 9 * HOUR
     async with serving(settings, bot, FakeLauncher(), night.now) as (host, bot):
-        await bot.until(lambda: "the report" in posts(bot, "d"))
+        await bot.until(lambda: "the report" in posts(bot, "d") and len(tickets(bot)) == 2)
         await host.house.sweep.round()
     assert posts(bot, "d").count("the report") == 1
+    assert [("reacted with" in text) for text in tickets(bot)] == [False, True]
