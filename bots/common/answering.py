@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from host.config import people
 from host.ports.controls import CallShown
 from host.ports.events import OVER
-from host.words import Sentence, alternatives, as_it_is, clauses, joined, known, length, many, say
+from host.words import Sentence, alternatives, as_it_is, joined, known, length, listed, many, say
 
 CLOSED = OVER
 ANSWERED = say("This question has been answered already.")
@@ -35,7 +35,7 @@ def votes(call: CallShown) -> Sentence:
     needed = many("{count} person has to allow it.", "{count} people have to allow it.", call.needed)
     if not call.by:
         return joined("\n", [needed, digest])
-    so_far = say("Allowed so far by {people}.", people=clauses(call.by))
+    so_far = say("Allowed so far by {people}.", people=listed(call.by))
     return joined("\n", [joined(" ", [so_far, needed]), digest])
 
 
@@ -56,7 +56,7 @@ def choice(option: str) -> Sentence:
 
 def counted(by: Sequence[str], needed: int) -> Sentence:
     """`by` are ids, which both platforms show as names."""
-    people = clauses([as_it_is(f"<@{id_}>") for id_ in by])
+    people = listed([as_it_is(f"<@{id_}>") for id_ in by])
     return say("{count} of {needed} have allowed it: {people}", count=len(by), needed=needed, people=people)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from host.config.environment import tidied
 from host.config.schema import Agent, Config
-from host.words import Sentence, clauses, joined, say
+from host.words import Sentence, joined, listed, say
 from sessiondb.options import DEFAULT_MODEL
 
 _WORD = re.compile(r"[^\W_]+")  # of a model's name
@@ -80,7 +80,7 @@ def called(model: str, models: Sequence[str]) -> str:
 def not_offered(word: str, models: Sequence[str]) -> Sentence:
     """For whoever wanted it."""
     none = say("The agent here has no model {model!r}.", model="-".join(_WORD.findall(word))[:40])
-    there = say("There are: {models}.", models=clauses(models)) if models else say("It has one alone.")
+    there = say("There are: {models}.", models=listed(models)) if models else say("It has one alone.")
     return joined(" ", [none, there])
 
 

@@ -29,7 +29,7 @@ from host.ports.controls import (
 from host.ports.events import Viewer
 from host.registry.port import Statements
 from host.runners.supervisor import Supervisor
-from host.words import Sentence, called, clauses, dollars, joined, languages, many, number, say
+from host.words import Sentence, called, clauses, dollars, joined, languages, listed, many, number, say
 from sessiondb.options import EFFORTS
 from sessiondb.records import Address
 
@@ -191,10 +191,10 @@ def _check_models(wanted: ChannelRules, known: Sequence[str]) -> None:
 
 
 def _check_people(config: Config, place: Address, wanted: ChannelRules) -> None:
-    for listed in (wanted.askers, wanted.keepers):
-        if len(listed) > MOST_NAMED:
+    for people in (wanted.askers, wanted.keepers):
+        if len(people) > MOST_NAMED:
             raise Forbidden(say("At most {most} people can be named.", most=MOST_NAMED))
-        for who in listed:
+        for who in people:
             if not _IDS.get(place.channel_type, _ANY_ID).fullmatch(who):
                 raise Forbidden(
                     say(
@@ -248,7 +248,7 @@ def told(config: Config, place: Address, wanted: ChannelRules) -> Sentence:
 def _models_told(models: Sequence[str]) -> list[Sentence]:
     if models == (NO_MODELS,):
         return [say("by no other model")]
-    return [say("where people may choose {models}", models=clauses(models))] if models else []
+    return [say("where people may choose {models}", models=listed(models))] if models else []
 
 
 def recorded(wanted: ChannelRules) -> str:
@@ -279,7 +279,7 @@ def meant(text: str) -> int | None:
     raise Forbidden(ORDERS)
 
 
-def listed(connection: Statements, place: Address, zone: ZoneInfo) -> Sentence:
+def latest(connection: Statements, place: Address, zone: ZoneInfo) -> Sentence:
     """The latest versions, Markdown."""
     found = rules.versions(connection, place)
     if not found:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from host.controls.why import CONTEXT, Event
 from host.governance.words import one_line
-from host.words import Sentence, as_it_is, clauses, known, laid_out, many, mark, say
+from host.words import Sentence, as_it_is, explained, known, listed, many, mark, say
 
 Worded = Callable[[str], Sentence]
 
@@ -167,7 +167,7 @@ def _used(tools: Sequence[str]) -> Sentence:
         else as_it_is(tool)
         for tool, count in counted.items()
     ]
-    return say("it used {tools}", tools=clauses(times))
+    return say("it used {tools}", tools=listed(times))
 
 
 def _reason(detail: str) -> str:
@@ -180,15 +180,13 @@ def _with(words: Sentence) -> Worded:
 
     def worded(detail: str) -> Sentence:
         reason = _reason(detail)
-        return laid_out("{words}: {reason}", words=words, reason=known(reason)) if reason else words
+        return explained(words, known(reason)) if reason else words
 
     return worded
 
 
 def _all(words: Sentence) -> Worded:
-    return lambda detail: (
-        laid_out("{words}: {reason}", words=words, reason=known(detail)) if detail else words
-    )
+    return lambda detail: explained(words, known(detail)) if detail else words
 
 
 PLAIN: dict[str, Worded] = {

@@ -438,7 +438,7 @@ class Service:
         if number is not None:
             return await self.revert(viewer, viewer.address, number)
         zone = words.zone_of(viewer.author.zone, self._settings.config.host.zone)
-        return await self._db.read(lambda connection: channels.listed(connection, viewer.address, zone))
+        return await self._db.read(lambda connection: channels.latest(connection, viewer.address, zone))
 
     async def set_rules(self, viewer: Viewer, wanted: ChannelRules, channel: Address | None = None) -> str:
         """`channel`: of another one than they ask from."""

@@ -22,7 +22,7 @@ from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
-from host.words import Sentence, clauses, joined, many, say
+from host.words import Sentence, clauses, joined, listed, many, say
 from sessiondb import Address
 
 if TYPE_CHECKING:
@@ -204,8 +204,9 @@ def _texts(connection: Statements, sql: str, session_id: str) -> list[str]:
 
 
 def _without(session: Session, lost: Sequence[str], now: int) -> Notice:
-    named = clauses(lost[:NAMED])
-    if more := max(0, len(lost) - NAMED):
+    more = max(0, len(lost) - NAMED)
+    named = clauses(lost[:NAMED]) if more else listed(lost)
+    if more:
         named = many("{names} and {count} more", "{names} and {count} more", more, names=named)
     text = say(
         "⚠️ Of this conversation's scheduled tasks {names} could not be restored; please set them up again.",

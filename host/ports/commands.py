@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from host.words import Sentence, alternatives, joined, laid_out, say
+from host.words import Sentence, alternatives, explained, joined, laid_out, say
 
 STOP, CLEAR, MUTE = "stop", "clear", "mute"
 ASIDE = "aside"  # a remark among people: context, wakes nobody
@@ -143,12 +143,12 @@ def help_text(grammar: Grammar, platform: str, models: Sequence[tuple[str, str]]
     for alias, name in grammar.aliases.items():
         also.setdefault(name, []).append(f"`!{alias}`")
     lines = [
-        laid_out("- {names}: {does}", names=alternatives([f"`!{name}`", *also.get(name, [])]), does=does)
+        laid_out("- {line}", line=explained(alternatives([f"`!{name}`", *also.get(name, [])]), does))
         for name, does in COMMANDS.items()
     ]
     if models:
         named = [laid_out("`!{word} …` ({model})", word=word, model=model) for word, model in models]
-        lines.append(laid_out("- {names}: {does}", names=alternatives(named), does=ONE_QUESTION))
+        lines.append(laid_out("- {line}", line=explained(alternatives(named), ONE_QUESTION)))
     slash = {
         "slack": say(
             "`/dovecote ask …` asks here and opens a thread. `/dovecote` knows the words above, too, but not in which thread"

@@ -18,7 +18,7 @@ from host.mailbox.tasks import Task
 from host.registry import notices, standing
 from host.registry.notices import Notice
 from host.registry.standing import Ended
-from host.words import Sentence, as_it_is, clauses, known, many, mark, say
+from host.words import Sentence, as_it_is, clauses, known, listed, many, mark, say
 from sessiondb.records import Status
 
 log = logging.getLogger(__name__)
@@ -145,8 +145,10 @@ def _by_owner(tasks: Sequence[Task]) -> list[list[Task]]:
 
 
 def _named(tasks: Sequence[Task]) -> Sentence:
-    names = clauses([as_it_is(f"“{task.title}” ({task.id})") for task in tasks[:MOST_NAMED]])
-    if more := max(0, len(tasks) - MOST_NAMED):
+    titles = [as_it_is(f"“{task.title}” ({task.id})") for task in tasks[:MOST_NAMED]]
+    more = max(0, len(tasks) - MOST_NAMED)
+    names = clauses(titles) if more else listed(titles)
+    if more:
         names = many("{names} and {count} more", "{names} and {count} more", more, names=names)
     if len(tasks) == 1:
         return say("the task {names}", names=names)

@@ -31,6 +31,7 @@ NAMES = {"en": "English", "de": "Deutsch", "es": "Español", "ja": "日本語", 
 _COMMA_BEFORE_CENTS = frozenset({"de", "es"})
 _AROUND = str.maketrans({",": ".", ".": ","})
 _COMMAS = {"ja": "、", "zh": "，"}
+_COLONS = {"ja": "：", "zh": "："}
 
 
 def called(language: str) -> str:
@@ -47,6 +48,15 @@ def dollars(micro: int, language: str) -> str:
 def number(amount: int, language: str) -> str:
     grouped = f"{amount:,}"
     return grouped.translate(_AROUND) if language in _COMMA_BEFORE_CENTS else grouped
+
+
+def decimal(amount: float, language: str) -> str:
+    """`0.5`, `0,5`."""
+    return f"{amount:g}".translate(_AROUND) if language in _COMMA_BEFORE_CENTS else f"{amount:g}"
+
+
+def colon(language: str) -> str:
+    return _COLONS.get(language, ": ")
 
 
 def comma(language: str) -> str:

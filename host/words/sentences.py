@@ -88,6 +88,17 @@ def clauses(parts: Iterable[str]) -> Sentence:
     return Sentence(FIGURE, "clauses", {str(number): part for number, part in enumerate(parts)})
 
 
+def listed(parts: Sequence[str]) -> Sentence:
+    """`a, b and c`."""
+    *first, last = parts or ("",)
+    return say("{others} and {last}", others=clauses(first), last=last) if first else as_it_is(last)
+
+
+def explained(words: str, reason: str) -> Sentence:
+    """With the colon of the language."""
+    return Sentence(FIGURE, "explained", {"words": words, "reason": reason})
+
+
 def alternatives(parts: Sequence[str]) -> Sentence:
     """`a or b or c`."""
     first, *more = parts or ("",)
@@ -100,6 +111,10 @@ def alternatives(parts: Sequence[str]) -> Sentence:
 def number(amount: int) -> Sentence:
     """With the signs of the language between its thousands."""
     return Sentence(FIGURE, "number", {"amount": amount})
+
+
+def decimal(amount: float) -> Sentence:
+    return Sentence(FIGURE, "decimal", {"amount": amount})
 
 
 def dollars(micro: int) -> Sentence:

@@ -161,7 +161,7 @@ async def test_a_model_of_another_agent_is_not_to_be_had_and_its_author_is_told_
         assert (await host.ingest(asked)).verdict is Verdict.DUPLICATE
         await bot.until(lambda: bool(bot.sent))
         await answered(bot, "dm-ada", "hello")
-        told = "The agent here has no model 'gemma'. There are: claude-opus-4-8, claude-haiku-4-5."
+        told = "The agent here has no model 'gemma'. There are: claude-opus-4-8 and claude-haiku-4-5."
         assert bot.said("dm-ada") == [told, "hello"]
 
 

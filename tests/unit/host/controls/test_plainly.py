@@ -33,7 +33,7 @@ def test_the_machinery_s_words_do_not_occur() -> None:
         "it came from Ada in slack/T1/C1",
         "it is for agent default, conversation s1",
         "the agent took it up",
-        "it used bash (2 times), read_file",
+        "it used bash (2 times) and read_file",
         "the agent was done",
         "an answer was posted",
     ]

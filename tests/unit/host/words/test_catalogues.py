@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from host.words.catalogues import parsed, placeholders
@@ -53,3 +55,11 @@ def test_a_translation_keeps_what_is_written_as_code_and_the_sign_in_front(langu
         or (sentence[:1] in "⚠⏸▶🔐✅⏳✓○" and form[:1] != sentence[:1])
     ]
     assert differ == []
+
+
+@pytest.mark.parametrize("language", ["ja", "zh"])
+def test_signs_between_characters_are_as_wide_as_these(language: str) -> None:
+    wide = "\u3040-\u30ff\u4e00-\u9fff"
+    narrow = re.compile(rf"[{wide}][:,;!?](?:[ {{]|$)|[:,;!?][{wide}]")
+    entries = parsed((words.LOCALE / f"{language}.po").read_text("utf-8"))
+    assert [text for text in entries.values() if narrow.search(text)] == []

@@ -10,18 +10,23 @@ import pickle
 
 import pytest
 
+from host.config.recurrence import Schedule
 from host.words import (
     ENGLISH,
     Sentence,
     as_it_is,
     clauses,
     dollars,
+    explained,
     joined,
     known,
     laid_out,
     languages,
+    length,
+    listed,
     many,
     moment,
+    reread,
     say,
     spoken,
     told,
@@ -71,6 +76,61 @@ def test_money_and_times_are_written_in_the_way_of_the_language() -> None:
     twice = moment(1_792_888_200_000, "Europe/Berlin")
     assert twice == "Sunday 25 October 2026, 02:30 Europe/Berlin (UTC+0200)"
     assert twice.told("es") == "domingo, 25 de octubre de 2026, 02:30 (Europe/Berlin) (UTC+0200)"
+
+
+def test_lists_lengths_and_colons_are_written_in_the_way_of_the_language() -> None:
+    names = listed([as_it_is("Ada"), as_it_is("Bob"), as_it_is("Eve")])
+    assert [names.told(name) for name in ("en", "de", "es", "ja", "zh")] == [
+        "Ada, Bob and Eve",
+        "Ada, Bob und Eve",
+        "Ada, Bob y Eve",
+        "Ada、Bob、Eve",
+        "Ada，Bob和Eve",
+    ]
+    assert listed(["Ada"]) == "Ada"
+    assert [length(ms).told("de") for ms in (500, 1_000, 1_500, 60_000)] == [
+        "0,5 Sekunden",
+        "1 Sekunde",
+        "1,5 Sekunden",
+        "1 Minute",
+    ]
+    assert [explained(STOPPING, "a").told(name) for name in ("en", "zh")] == ["Stopping.: a", "正在停止。：a"]
+    at = moment(1_792_888_200_000, "Europe/Berlin")
+    assert reread(str(at)).told("de") == "Sonntag, 25. Oktober 2026, 02:30 Uhr Europe/Berlin (UTC+0200)"
+
+
+@pytest.mark.parametrize(
+    ("cron", "german"),
+    [
+        ("* * * * *", "jede Minute"),
+        ("*/1 * * * *", "jede Minute"),
+        ("*/15 * * * *", "alle 15 Minuten"),
+        ("*/30 * * * 1-5", "alle 30 Minuten, Montag bis Freitag"),
+        ("5 * * * *", "stündlich zur Minute 5"),
+        ("0 */2 * * *", "alle 2 Stunden zur Minute 0"),
+        ("0 9-17 * * mon-fri", "stündlich von 09:00 bis 17:00, Montag bis Freitag"),
+        ("0 9 * * *", "täglich um 09:00 Uhr"),
+        ("0 9,17 * * *", "täglich um 09:00 und 17:00 Uhr"),
+        ("0,30 9 * * 1-5", "werktags um 09:00 und 09:30 Uhr"),
+        ("0 9 * * 1,3,5", "immer Montag, Mittwoch und Freitag um 09:00 Uhr"),
+        ("0 9 * * 0,6", "immer Sonntag und Samstag um 09:00 Uhr"),
+        ("0 9 * * MON", "jeden Montag um 09:00 Uhr"),
+        ("0 9 * * 1#1", "am ersten Montag jedes Monats um 09:00 Uhr"),
+        ("0 9 * * 5L", "am letzten Freitag jedes Monats um 09:00 Uhr"),
+        ("0 9 1 * *", "am 1. jedes Monats um 09:00 Uhr"),
+        ("0 9 1,15 * *", "an den Tagen 1 und 15 jedes Monats um 09:00 Uhr"),
+        ("0 9 L * *", "am letzten Tag jedes Monats um 09:00 Uhr"),
+        ("0 9 LW * *", "am letzten Werktag (Montag bis Freitag) jedes Monats um 09:00 Uhr"),
+        ("0 9 24 12 *", "jedes Jahr am 24. Dezember um 09:00 Uhr"),
+    ],
+)
+def test_a_recurrence_is_told_in_words_where_there_are_some(cron: str, german: str) -> None:
+    assert Schedule("Europe/Berlin", cron=cron).in_words().told("de") == f"{german} (Europe/Berlin)"
+
+
+def test_a_recurrence_without_words_is_cited() -> None:
+    for cron in ("*/7 * * * *", "0 9 13 * 5", "0 9 * 1-3 1", "0 0-23/2 * * *", "1-40 9 * * *"):
+        assert f"`{cron}`" in Schedule("UTC", cron=cron).in_words().told("de")
 
 
 def test_what_it_is_made_of_can_be_kept_copied_and_handed_to_another_process() -> None:
