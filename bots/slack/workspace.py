@@ -84,6 +84,8 @@ class Workspace:
         self._canvases.begin(self.identity.user, self.identity.scopes)
         self._live = LiveMessages(self.client, self.people, self.identity, self._customizing)
         self.team = self.identity.team
+        everywhere = Address("slack", self.team, "")
+        self.people.askers = lambda: host.askers(everywhere)
         self._marks = Marks(host, self.team)
         await self._marks.load()
         self.listeners = Listeners(

@@ -43,7 +43,7 @@ VERSIONS = frozenset(
     {"versions", "version", "history", "revert", "undo"}
 )  # alone, and what each means is shown
 
-_IDS = {"slack": re.compile(r"[UW][A-Z0-9]{1,30}"), "discord": re.compile(r"[0-9]{1,20}")}
+_IDS = {"slack": re.compile(r"[UWS][A-Z0-9]{1,30}"), "discord": re.compile(r"[0-9]{1,20}")}
 _ANY_ID = re.compile(r"[\w.-]{1,64}")
 _REVERT = re.compile(r"(?:revert|undo)(?: to)?(?: version)? (?:v|#)?(\d{1,15})")
 

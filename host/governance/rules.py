@@ -54,6 +54,12 @@ def of_channel(connection: Statements, address: Address) -> ChannelRules | None:
     return _made(said, lists, (work, bill, language, models), latest(connection, address))
 
 
+def askers(connection: Statements, workspace: Address) -> frozenset[str]:
+    """Of all its channels."""
+    found = connection.execute(_ASKERS, workspace[:2]).fetchall()
+    return frozenset(one for (listed,) in found for one in str(listed).split("\n") if one)
+
+
 def now_of(connection: Statements, address: Address) -> ChannelRules:
     """With the number of the version that holds, also where that is as configured."""
     return of_channel(connection, address) or ChannelRules(version=latest(connection, address))
@@ -170,6 +176,7 @@ _HOLDS = (
     "SELECT agent, engage, budget, model, instructions, effort, tools, askers, keepers, work, bill, language, models"
     f" FROM channel_rules WHERE {_THERE}"
 )
+_ASKERS = "SELECT askers FROM channel_rules WHERE channel_type = ? AND workspace_id = ? AND askers <> ''"
 _LATEST = f"SELECT coalesce(max(version), 0) FROM channel_versions WHERE {_THERE}"
 _VERSIONS = (
     f"SELECT at, user, name, before, after FROM channel_versions WHERE {_THERE} ORDER BY version DESC LIMIT ?"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from host.delivery.service import Deliveries
+from host.governance import rules
 from host.intake import inbox, orders, watermarks
 from host.intake.ingress import Ingress
 from host.intake.standings import Standings
@@ -152,6 +153,9 @@ class Reception:
 
     async def task_people(self, channel_type: str) -> Sequence[tuple[str, str]]:
         return await self._standings.people(channel_type)
+
+    async def askers(self, workspace: Address) -> frozenset[str]:
+        return await self._db.read(lambda connection: rules.askers(connection, workspace))
 
     async def watermark(self, address: Address) -> str:
         return await self._db.read(lambda connection: watermarks.get(connection, address))

@@ -178,6 +178,9 @@ class Ingest(Protocol):
     async def joined(self, place: Address) -> None:
         """The bot was added to a channel, or to a server whose people can be greeted there. Told twice is told once."""
 
+    async def askers(self, workspace: Address) -> frozenset[str]:
+        """Ids of the people and groups whom owners named as those who may ask in a channel of it. Raises `HostBusy`."""
+
     async def watermark(self, address: Address) -> str:
         """Up to which natural id everything said at this address was taken in; '' when it was never advanced."""
 

@@ -45,7 +45,9 @@ def pages() -> Iterator[tuple[str, str]]:
     told = "Answer in German. Numbers come from the sheet *Doves*."
     decided = ChannelRules("", "always", 2.5, "claude-opus-5-5", told, version=3)
     models = ["claude-opus-5-5", "claude-haiku-5-5"]
-    offered = rules.Offered(["default", "analyst"], models, ["bash", "memory", "mcp:github"])
+    offered = rules.Offered(
+        ["default", "analyst"], models, ["bash", "memory", "mcp:github"], {"S01": "@oncall"}
+    )
     form = rules.modal("C1", decided, offered)
     yield "rules-slack", slack_blocks.view(form["blocks"])
     yield "feedback-slack", slack_blocks.thread([[*_answer(), judging.block("ab12")]])

@@ -87,6 +87,9 @@ class Notebook:
     async def inhabited(self, channel_type: str) -> Mapping[Address, Standing]:
         return self.with_tasks
 
+    async def askers(self, workspace: Address) -> frozenset[str]:
+        return frozenset(self.controls.channel_rules.askers)
+
     async def task_people(self, channel_type: str) -> Sequence[tuple[str, str]]:
         return self.asking
 

@@ -23,6 +23,9 @@ PEOPLE_REMEMBERED = (
     300.0  # s until it is asked again who somebody is, and who belongs to a group: a member becomes a guest
 )
 MOST = 5_000  # entries of each kind
+GROUP = "S"  # begins the ids of user groups
+SOON = 1.0  # s: a form has to be open within three
+NO_MEMBERS = ("no_such_subteam", "subteam_disabled", "plan_upgrade_required", "missing_scope")
 FEW = 5  # channels that are asked about one by one
 LISTED, MOST_PAGES = 900, 5  # channels of a list, and how many lists are asked for at once
 
@@ -52,6 +55,8 @@ class Directory:
 
     def __init__(self, client: AsyncWebClient, groups: Collection[str] = ()) -> None:
         self._client = client
+        self._named: dict[str, str] = {}
+        self.askers: Callable[[], Awaitable[Collection[str]]] = _nobody  # whom the channels' rules name
         self.mind(groups)
         self._people: _Cache[Person] = _Cache(self._ask_person, PEOPLE_REMEMBERED)
         self._places: _Cache[Place] = _Cache(self._ask_place)
@@ -59,7 +64,7 @@ class Directory:
 
     def mind(self, groups: Collection[str]) -> None:
         """`groups` are the ids of the user groups that matter to access."""
-        self._groups = tuple(groups)
+        self._groups = frozenset(groups)
 
     async def person(self, id_: str) -> Person:
         return await self._people.get(id_)
@@ -102,7 +107,20 @@ class Directory:
 
     async def groups_of(self, user: str) -> tuple[str, ...]:
         """Those of the groups that matter which the person belongs to."""
-        return tuple([group for group in self._groups if user in await self._members.get(group)])
+        named = {one for one in await self.askers() if one.startswith(GROUP)}
+        matter = sorted(self._groups | named)
+        return tuple([group for group in matter if user in await self._members.get(group)])
+
+    async def groups(self) -> dict[str, str]:
+        """Names of the user groups there are, by id; those known last where Slack does not say in time for a form."""
+        try:
+            async with asyncio.timeout(SOON):
+                answer = await self._client.usergroups_list()
+            found = {str(one["id"]): f"@{one['handle']}" for one in answer.get("usergroups") or ()}
+            self._named = dict(sorted(found.items(), key=lambda one: one[1]))
+        except TRANSIENT as error:  # no plan of Slack's without a price has them
+            log.info("Slack tells no user groups: %s", code_of(error), extra={"action": "no_groups"})
+        return self._named
 
     def know_place(self, channel: dict[str, Any]) -> Place:
         """From a listing: spares a question."""
@@ -133,11 +151,11 @@ class Directory:
         )
 
     async def _ask_members(self, group: str) -> frozenset[str]:
-        """A group that is gone, or switched off, has no members: closed, not open."""
+        """A group that is gone, switched off, or not to be had any more has no members: closed, not open."""
         try:
             answer = await self._client.usergroups_users_list(usergroup=group)
         except SlackApiError as error:
-            if code_of(error) not in ("no_such_subteam", "subteam_disabled"):
+            if code_of(error) not in NO_MEMBERS:
                 raise
             log.warning("Slack knows no user group %s", group, extra={"action": "no_such_group"})
             return frozenset()
@@ -145,6 +163,10 @@ class Directory:
 
     async def _ask_place(self, id_: str) -> Place:
         return _place((await self._client.conversations_info(channel=id_))["channel"])
+
+
+async def _nobody() -> Collection[str]:
+    return ()
 
 
 def privacy(channel_type: str) -> Privacy:

@@ -14,7 +14,12 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.slack.client.errors import TOKEN_REFUSED, code_of
 
-ASKS = ("users.conversations", "usergroups.users.list", "files.list")  # of what the bot calls
+ASKS = (
+    "users.conversations",
+    "usergroups.list",
+    "usergroups.users.list",
+    "files.list",
+)  # of what the bot calls
 
 
 class WorkspaceClient(AsyncWebClient):

@@ -146,7 +146,8 @@ class Commands:
         if not controls.is_owner(viewer):
             return {"text": words.OWNERS_ONLY}
         now = await controls.rules(viewer)
-        offered = rules.Offered(controls.agents(), controls.models(), await controls.tools(viewer))
+        tools, groups = await controls.tools(viewer), await self._reader.groups()
+        offered = rules.Offered(controls.agents(), controls.models(), tools, groups)
         form = told(rules.modal(viewer.address.platform_id, now, offered), await controls.language(viewer))
         await self._client.views_open(trigger_id=trigger_id, view=form)
         return {}

@@ -110,7 +110,8 @@ class Clicks:
                 say("{changed} Save once more to set what stands below instead.", changed=str(error)),
                 language,
             )
-            offered = rules.Offered(controls.agents(), controls.models(), await controls.tools(viewer))
+            tools, groups = await controls.tools(viewer), await self._reader.groups()
+            offered = rules.Offered(controls.agents(), controls.models(), tools, groups)
             return {
                 "response_action": "update",
                 "view": told(rules.modal(channel, anew, offered, note), language),

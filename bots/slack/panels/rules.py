@@ -15,6 +15,7 @@ from bots.common.rules import (
     BUDGET,
     EFFORT,
     ENGAGE,
+    GROUPS,
     INSTRUCTIONS,
     KEEPERS,
     LANGUAGE,
@@ -24,6 +25,7 @@ from bots.common.rules import (
     WORK,
 )
 from bots.common.shapes import mapping
+from bots.slack.client.directory import GROUP
 from bots.slack.panels import panels
 from host.ports.controls import LONGEST_INSTRUCTIONS, ChannelRules
 from host.words import say
@@ -42,6 +44,7 @@ class Offered:
     agents: Sequence[str]
     models: Sequence[str]
     tools: Sequence[str]
+    groups: Mapping[str, str]  # names of user groups by id: no menu of Slack's own offers them
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ def modal(channel: str, now: ChannelRules, offered: Offered, note: str = "") -> 
             _input(EFFORT, rules.EFFORT_LABEL, _menu(EFFORT, rules.EFFORT_NAMES, now.effort)),
             _input(TOOLS, rules.TOOLS_LABEL, _tools(offered.tools, now), rules.TOOLS_HINT, optional=True),
             _input(ASKERS, rules.ASKERS_LABEL, _people(ASKERS, now.askers), rules.ASKERS_HINT, optional=True),
+            *_groups(offered.groups, now.askers),
             _input(
                 KEEPERS, rules.KEEPERS_LABEL, _people(KEEPERS, now.keepers), rules.KEEPERS_HINT, optional=True
             ),
@@ -109,15 +113,16 @@ def modal(channel: str, now: ChannelRules, offered: Offered, note: str = "") -> 
 def submitted(view: Json) -> ChannelRules:
     """Raises `rules.WrongInput`."""
     values = {block: mapping(mapping(fields).get(block)) for block, fields in view["state"]["values"].items()}
-    fields = {name: values.get(name, {}) for name in (*rules.FIELDS, *rules.LIMITS, *rules.SHOWN)}
+    fields = {name: values.get(name, {}) for name in (*rules.FIELDS, *rules.LIMITS, *rules.SHOWN, GROUPS)}
     menus = {name: mapping(fields[name].get("selected_option")) for name in MENUS}
     chosen = {name: str(option.get("value") or rules.AS_CONFIGURED) for name, option in menus.items()}
     typed = {name: str(fields[name].get("value") or "") for name in (INSTRUCTIONS, BUDGET)}
     people = {name: fields[name].get("selected_users") or [] for name in (ASKERS, KEEPERS)}
     several = {
         name: [str(option["value"]) for option in fields[name].get("selected_options") or []]
-        for name in (TOOLS, MODELS)
+        for name in (TOOLS, MODELS, GROUPS)
     }
+    people[ASKERS] = [*people[ASKERS], *several.pop(GROUPS)]
     lists = {name: "\n".join(map(str, listed)) for name, listed in (people | several).items()}
     opened = Opened.decode(str(view["private_metadata"]))
     return rules.shown(
@@ -151,7 +156,20 @@ def _several(action: str, choices: Mapping[str, str], chosen: Sequence[str]) -> 
 
 def _people(action: str, chosen: Sequence[str]) -> Json:
     menu: Json = {"type": "multi_users_select", "action_id": action}
-    return menu | ({"initial_users": list(chosen)} if chosen else {})
+    people = [one for one in chosen if not one.startswith(GROUP)]
+    return menu | ({"initial_users": people} if people else {})
+
+
+def _groups(known: Mapping[str, str], askers: Sequence[str]) -> list[Json]:
+    """Those that hold come first, also where Slack does not tell of them now: what is not shown would be taken off. No menu where
+    there are none."""
+    chosen = [one for one in askers if one.startswith(GROUP)]
+    names = {one: known.get(one, one) for one in (*chosen, *known)}
+    choices = {one: names[one][: rules.LONGEST_CHOICE] for one in list(names)[:MOST_CHOICES]}
+    if not choices:
+        return []
+    menu = _several(GROUPS, choices, chosen)
+    return [_input(GROUPS, rules.GROUPS_LABEL, menu, rules.GROUPS_HINT, optional=True)]
 
 
 def _words(action: str, now: str, most: int) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -190,6 +190,10 @@ class Reader:
         except TRANSIENT as error:
             log.info("What was reacted to is not known: %s", type(error).__name__)
             return {}
+
+    async def groups(self) -> Mapping[str, str]:
+        """Names of the workspace's user groups by id, as far as Slack tells."""
+        return await self._people.groups()
 
     async def viewer(self, user: str, channel: str, host: Ingest | None = None) -> Viewer:
         """Somebody who looks at or orders things, from a channel; a channel that is closed to us counts as private.

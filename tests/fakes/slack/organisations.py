@@ -15,7 +15,14 @@ from .records import Json
 if TYPE_CHECKING:
     from .core import Call, Core
 
-NAME_TEAM = ("users.conversations", "users.list", "conversations.list", "usergroups.users.list", "files.list")
+NAME_TEAM = (
+    "users.conversations",
+    "users.list",
+    "conversations.list",
+    "usergroups.list",
+    "usergroups.users.list",
+    "files.list",
+)
 
 
 @dataclass(eq=False)

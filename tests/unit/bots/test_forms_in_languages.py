@@ -35,7 +35,7 @@ BUTTON, OPTION, CONFIRM_TITLE, CONFIRM_BUTTON, HEADER = 75, 75, 100, 30, 150
 def views() -> list[dict[str, Any]]:
     asked = Asked("k", (), HERE, "1.2", True)
     return [
-        rules.modal("C1", ChannelRules(), rules.Offered(["default"], ["claude"], TOOLS)),
+        rules.modal("C1", ChannelRules(), rules.Offered(["default"], ["claude"], TOOLS, {"S01": "@oncall"})),
         judging.modal(judging.Asked("k", "C1", "", 1), ["claude"]),
         later._form("{}"),
         later._asked("words", "{}")["view"],

@@ -55,6 +55,13 @@ def users_list(core: Core, args: Args) -> Json:
     return {"members": members, "response_metadata": paging["response_metadata"]}
 
 
+@method("usergroups.list", "usergroups:read")
+def usergroups_list(core: Core, args: Args) -> Json:
+    """Those that are not switched off ("usergroups.list")."""
+    groups = core.workspace.usergroups
+    return {"usergroups": [{"id": id_, "name": id_, "handle": f"group-{id_.lower()}"} for id_ in groups]}
+
+
 @method("usergroups.users.list", "usergroups:read")
 def usergroups_users_list(core: Core, args: Args) -> Json:
     """A group of people, by its id ("usergroups.users.list")."""

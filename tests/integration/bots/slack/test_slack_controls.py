@@ -245,14 +245,16 @@ async def test_an_owner_sets_who_answers_in_a_channel_and_nobody_else_does(place
     assert not late.open
     assert place.controls.channel_rules == replace(held, budget_usd_per_day=4.0, instructions="Numbers last")
 
+    group = place.slack.add_usergroup(place.ann)
     # What is allowed: chosen once, it stays as it is while something else is set; what is gone is not chosen any more.
     place.slack.slash(place.ann, place.channel, "/dovecote", "config")
     limits = await place.slack.wait_until(lambda: next((v for v in views.values() if v.open), None), WITHIN)
     assert limits is not None
     allowed = {"effort": {"effort": "low"}, "tools": {"tools": ["memory", "mcp:github"]}}
     allowed |= {"askers": {"askers": [place.ann.id]}, "keepers": {"keepers": [place.ann.id]}}
+    allowed |= {"groups": {"groups": [group]}}
     await place.slack.submit_view(place.ann, limits, allowed).acknowledged()
-    people = {"askers": (place.ann.id,), "keepers": (place.ann.id,)}
+    people = {"askers": (place.ann.id, group), "keepers": (place.ann.id,)}
     limited = replace(place.controls.channel_rules, effort="low", tools=("memory", "mcp:github"), **people)
     assert place.controls.channel_rules == limited
     assert limited.instructions == "Numbers last"
@@ -272,6 +274,10 @@ async def test_an_owner_sets_who_answers_in_a_channel_and_nobody_else_does(place
         limited = replace(limited, work="none", bill=True, models=("claude-opus-5-5",))
         assert place.controls.channel_rules == limited
         assert (limited.work, limited.bill) == wanted
+    # Whoever belongs to the group is known to; where Slack does not tell of groups now, what holds stays as it is.
+    place.slack.say(place.ann, place.channel, f"{place.slack.mention()} hello")
+    assert (await place.notebook.next(1)).author.groups == (group,)
+    place.slack.faults.next("usergroups.list", Fault.refuse("plan_upgrade_required"))
     for tools, shown in (
         (limited.tools, limited.tools),
         (("bash", "gone"), ("bash",)),

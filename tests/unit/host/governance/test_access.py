@@ -211,6 +211,9 @@ def test_whoever_approves_answers_where_others_alone_may_ask_and_not_in_another_
     def heard(team: str, user: str, what: EventClass = EventClass.ANSWER) -> bool:
         place = Address("slack", team, "C1")
         rules.put(connection, place, ChannelRules(askers=("U9",)))
+        rules.put(connection, place._replace(platform_id="other"), ChannelRules(askers=("S1", "U9")))
+        rules.put(connection, place._replace(workspace_id="elsewhere"), ChannelRules(askers=("S2",)))
+        assert rules.askers(connection, place) == {"U9", "S1"}
         event = InboundEvent(what, place, "q1", Author(user), 2, "Allow", value="Allow", refers_to="q1")
         return isinstance(permission.of(connection, config, event, "bird"), access.Allowed)
 
