@@ -313,7 +313,7 @@ def _schedule(
     trials = Trials(homes, records.mailboxes, bots, due, now)
     desk = Desk(scheduler, homes, trials, records, settings, now)
     tasks = TaskActions(scheduler, homes, records.db, records.mailboxes, settings.config.host.zone, now)
-    titles, known = Titles(settings, bots, masks, now), dict.fromkeys(KINDS, tasks.prepared)
+    titles, known = Titles(settings, bots, masks, now, records.db), dict.fromkeys(KINDS, tasks.prepared)
     return scheduler, desk, titles, Actions({**known, NAME_THREAD: titles.prepared})
 
 

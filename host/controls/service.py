@@ -22,6 +22,7 @@ from host.controls.handing import Handing
 from host.controls.later import Laters
 from host.controls.queue import Queue
 from host.controls.remembering import Remembering
+from host.delivery.calls import require_lead
 from host.delivery.saying import Saying
 from host.folders.disk import Disk
 from host.gateway.budget import day_of
@@ -290,6 +291,7 @@ class Service:
         try:
             for parcel in parcels:
                 if parcel.state == "sent" and parcel.platform_message_id:
+                    require_lead(self._db)
                     await bot.remove(parcel.address, parcel.platform_message_id)
         except DeliveryError as error:
             raise Forbidden(NOT_REMOVED) from error

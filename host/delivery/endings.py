@@ -10,7 +10,7 @@ import functools
 import logging
 from collections.abc import Callable
 
-from host.delivery.calls import outcome
+from host.delivery.calls import outcome, require_lead
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.ports.bot import Bots, ClosesQuestions, Rejected
@@ -60,6 +60,7 @@ class Endings:
             if message_id is None:
                 return False
             if message_id:
+                require_lead(self._records.db)
                 await outcome(bot.close_question(question.address, message_id, EXPIRED))
         except Rejected as error:
             log.info("A question is not closed: %s", error.reason, extra={"action": "question_not_closed"})

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from host.delivery import policy, replacing, room
-from host.delivery.calls import outcome
+from host.delivery.calls import outcome, require_lead
 from host.mailbox.rows import Parcel
 from host.ports import figures
 from host.ports.bot import Bot, Bots, Delivery, DeliveryError, Receipt, Rejected, Unsent
@@ -222,10 +222,7 @@ class Lane:
                 receipt = await self._remove(bot, parcel)
             else:
                 delivery = await self._billed(parcel, await self._delivery(parcel))
-                if (
-                    not self._ledger.leads()
-                ):  # stopped since the intent's commit: another may have looked it up
-                    raise Unsent("whether this node still serves is not known")
+                require_lead(self._ledger)  # since the intent's commit another may have looked it up
                 receipt = await outcome(bot.send(delivery))
         except Rejected as error:
             if error.plain_may_work and (plain := _plain(parcel)) is not None:
@@ -257,6 +254,7 @@ class Lane:
             raise Unsent(f"whether the newer answer stands cannot be read: {error}") from error
         if not stands:
             raise Rejected(replacing.STAYS)
+        require_lead(self._ledger)
         return await replacing.remove(bot, parcel)
 
     async def _tell_of_wait(self, parcel: Parcel) -> None:

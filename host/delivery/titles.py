@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from host.config.settings import Settings
 from host.delivery import masked
 from host.delivery.actions import Asked, Handler, refusing
+from host.delivery.calls import Leads, require_lead
 from host.governance import words
 from host.governance.masking import Masks
 from host.mailbox.inbound import InboundWriter
@@ -32,7 +33,10 @@ LONGEST_PAUSE = 900.0  # s that a platform may ask for: Discord lets a thread be
 
 
 class Titles:
-    def __init__(self, settings: Settings, bots: Bots, masks: Masks, now: Callable[[], int]) -> None:
+    def __init__(
+        self, settings: Settings, bots: Bots, masks: Masks, now: Callable[[], int], db: Leads
+    ) -> None:
+        self._db = db
         self._settings = settings
         self._masks = masks
         self._now = now
@@ -69,6 +73,7 @@ class Titles:
     async def _name(self, bot: Entitles, place: Address, title: str, question: str) -> None:
         for _ in range(TRIES):
             try:
+                require_lead(self._db)
                 await bot.entitle(place, title, question)
                 return
             except (Unsent, Offline) as error:

@@ -4,7 +4,8 @@ host.db has a copy of what is open, written before the session's file has it and
 live message with it. What a crash does, line by line. After the copy and before the intent: the copy is of no call, and the next
 one at the address takes its place. After the intent and before the call: nothing is found in the next life, twice, and the
 intent is dropped. After the call and before its receipt: it is found by its key, and shown or removed from then on. After the
-removal and before that receipt: it is removed again, which changes nothing.
+removal and before that receipt: it is removed again, which changes nothing. Stopped for so long that another node serves: nothing
+of it is changed any more, for it is that node's, which found it by the copy.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from host.delivery import policy as delivery
-from host.delivery.calls import outcome
+from host.delivery.calls import outcome, require_lead
 from host.governance.languages import Languages
 from host.live import policy
 from host.live.policy import Fate, Step
@@ -249,6 +250,7 @@ class LiveMessage:
             return
         self._offered = self._news, self._signs()
         try:
+            require_lead(self._records.db)
             receipt = await outcome(bot.open_live(self._live(row)))
         except Unknown:
             self._unknown(0.0)
@@ -291,6 +293,7 @@ class LiveMessage:
 
     async def _remove(self, bot: ShowsLive, row: LiveRow) -> None:
         try:
+            require_lead(self._records.db)
             await outcome(bot.remove_live(self._live(row), row.platform_message_id))
         except Offline as error:
             self._wait(max(delivery.OFFLINE_PAUSE / 1000, error.retry_after))
@@ -322,6 +325,7 @@ class LiveMessage:
             return
         self._offered = newest
         with contextlib.suppress(DeliveryError):
+            require_lead(self._records.db)
             await outcome(bot.update_live(self._live(row), row.platform_message_id))
 
     # ── small parts ──────────────────────────────────────────────────────────────────────────────────────

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from host.delivery.calls import require_lead
 from host.delivery.pace import Pace, of_a_core
 from host.governance import masking, rules
 from host.governance.languages import Languages
@@ -88,6 +89,7 @@ class ProgressBoard:
             if wanting and bot is not None and bot.capabilities.progress != "none":
                 message = wanting[-1]
                 language = await self._languages.lately(message.address)
+                require_lead(self._db)
                 await bot.show(Shown(message.address, message.platform_message_id, WAITING, "", language))
         except (SessionError, DeliveryError) as error:
             log.debug("Waiting not shown: %s", error)
@@ -111,6 +113,7 @@ class ProgressBoard:
             if bot.capabilities.progress != "none":
                 language = await self._languages.lately(message.address)
                 shown = Shown(message.address, message.platform_message_id, seen.status, seen.text, language)
+                require_lead(self._db)
                 await bot.show(shown)
         except (SessionError, DeliveryError) as error:
             log.debug("Progress not shown: %s", error)

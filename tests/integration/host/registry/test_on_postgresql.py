@@ -11,6 +11,7 @@ import pytest
 from host.cli import tasks_ordered
 from host.cli.looks import records
 from host.config import Config
+from host.live import policy as live_policy
 from host.ports import faults
 from host.ports.bot import HostBusy
 from host.registry import forgetting
@@ -21,6 +22,7 @@ from tests.support.dovecote import Folder
 from tests.support.hosting import config, now_ms, serving
 from tests.support.postgres import Server
 from tests.support.viewing import ADA, BOB, answered
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -30,6 +32,31 @@ def url(postgres: Server) -> str:
 
 def settings(folder: Path, url: str) -> Config:
     return config(folder / "data", cluster={"database": url})
+
+
+async def test_a_node_whose_lease_is_over_changes_nothing_that_people_see_and_its_runners_end(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from host.registry import leases
+
+    for name, seconds in (("LEASE", 1.5), ("GRACE", 0.3), ("BEAT", 0.1)):
+        monkeypatch.setattr(leases, name, seconds)
+    monkeypatch.setattr(live_policy, "OPEN_AFTER", 0.05)
+    bot = MemoryBot()
+    async with serving(settings(tmp_path, url), bot) as (host, _):
+        await bot.say("C1", "@@stream 0.2\n" + "word " * 25)
+        await bot.until(lambda: "updated" in bot.live_log)
+        house = host.house
+        house.records.db._beats._ending.set()  # type: ignore[attr-defined] # as where it reaches no database
+        await eventually(lambda: not house.records.db.leads())
+        seen = len(bot.live_log), len(bot.shown)
+        await eventually(lambda: not any(life.runner for life in list(house.supervisor.lives.values())))
+    assert (len(bot.live_log), len(bot.shown), len(bot.live)) == (*seen, 1)
+    assert bot.said("C1") == []
+    async with serving(settings(tmp_path, url), bot):  # the next life takes it over
+        await bot.say("C1", "again")
+        await bot.until(lambda: "again" in bot.said("C1") and not bot.live)
+    assert bot.live_log.count("opened") == bot.live_log.count("removed")
 
 
 async def test_a_conversation_goes_on_through_cut_connections_and_restarts(

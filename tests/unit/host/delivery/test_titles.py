@@ -36,10 +36,15 @@ class Naming(MemoryBot):
             raise self.refusals.pop(0)
 
 
+class Leading:
+    def leads(self) -> bool:
+        return True
+
+
 async def named(bot: Naming, folder: Path, arguments: dict[str, object], place: Address = THREAD) -> str:
     """The refusal, '' where there is none; every try is over when it returns."""
     settings, clock = Settings(Config(data=folder)), Clock(0)
-    naming = Titles(settings, Bots({"memory": bot}), Masks(settings), clock.now)
+    naming = Titles(settings, Bots({"memory": bot}), Masks(settings), clock.now, Leading())
     async with living(folder, clock) as life:
         session = await life.session()
         refused = ""
