@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 BOT_RESTART = 1.0  # s until a bot that ended is started again; doubles up to a minute
 LONGEST_BOT_RESTART = 60.0
 HELD_LOOK = 1.0  # s between two looks whether a restored folder was released
-STANDING_LOOK = 1.0  # s between two tries of a node that stands by to serve
 HAND_OVER = 20.0  # s in which turns under way end before another node serves; who wrote meanwhile is answered by that one
 DRAIN_GRACE = 10.0  # s in which what runners wrote is read when the host stops; the rest waits in their files
 HELD = ". ".join(("Records: " + resumption.HELD[0], *resumption.HELD[1:]))
@@ -61,6 +60,11 @@ class Host:
         self._stuck: BotStuck | SessionError | None = None
         self._stands_by = False
         self.started = asyncio.Event()
+
+    @property
+    def _url(self) -> str:
+        """Of the database that has the records; '' for host.db."""
+        return "" if self._config.cluster is None else self._config.cluster.database
 
     @property
     def controls(self) -> Controls:
@@ -163,27 +167,33 @@ class Host:
             except nodes.Led as error:
                 if set(self._bots.by_platform) == {"console"}:
                     raise
-                if not await self._stood_by(error):
+                if not await self._stood_by(f"Standing by: {error.reason}"):
                     return None
             else:
                 self._stands_by = False
                 return opened
 
-    async def _stood_by(self, error: nodes.Led) -> bool:
-        """A while; false when told to stop."""
-        told = f"Standing by: {error.reason}"
+    async def _stood_by(self, told: str) -> bool:
+        """Until it is time to try and serve; false when told to stop."""
         if not self._stands_by:
             self._stands_by = True
             log.info("%s", told, extra={"action": "stands_by"})
             self._manager.ready(told)
-        self._manager.goes_on()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STANDING_LOOK):
-                await self._stopping.wait()
-        return not self._stopping.is_set()
+        data = Path(self._config.data).resolve()
+        standby = await elsewhere.standby(data, self._url, self._parts.disk)
+        try:
+            while not self._stopping.is_set():
+                self._manager.goes_on()
+                await self._parts.disk.run(pulse.beat, data, pulse.Told(stands_by=told))
+                if await standby.is_time(self._stopping):
+                    return True
+            pulse.end(data)
+            return False
+        finally:
+            await standby.close()
 
     async def _opened_registry(self) -> Registry:
-        loop, cluster = asyncio.get_running_loop(), self._config.cluster
+        loop = asyncio.get_running_loop()
 
         def lost(error: SessionError) -> None:
             loop.call_soon_threadsafe(self._end_by, error)
@@ -191,8 +201,9 @@ class Host:
         def drained() -> None:
             loop.call_soon_threadsafe(self._ending.set)
 
-        url = "" if cluster is None else cluster.database
-        return await elsewhere.opened(Path(self._config.data).resolve(), url, self._parts.disk, lost, drained)
+        return await elsewhere.opened(
+            Path(self._config.data).resolve(), self._url, self._parts.disk, lost, drained
+        )
 
     def _end_by(self, error: SessionError) -> None:
         """What this host keeps from now on is kept nowhere: it acknowledges and delivers nothing more."""

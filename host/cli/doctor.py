@@ -67,7 +67,8 @@ def health(data: Path) -> dict[str, object]:
         return _state(f"{data}: no host runs here, or it has not swept yet", None, pulse.Told())
     away = [name for name, connected in told.connected.items() if not connected]
     if age > pulse.STALE:
-        problem = f"{data}: the last sweep was {age:.0f} s ago"
+        last = "look of the node that stands by" if told.stands_by else "sweep"
+        problem = f"{data}: the last {last} was {age:.0f} s ago"
     elif told.hanging:
         problem = f"{', '.join(told.hanging)}: the bot hangs; start the host anew"
     else:
@@ -76,7 +77,13 @@ def health(data: Path) -> dict[str, object]:
 
 
 def _state(problem: str, age: float | None, told: pulse.Told) -> dict[str, object]:
-    return {"healthy": not problem, "problem": problem, "last_sweep": age, "connected": told.connected}
+    return {
+        "healthy": not problem,
+        "problem": problem,
+        "last_sweep": None if told.stands_by else age,
+        "connected": told.connected,
+        "stands_by": told.stands_by,
+    }
 
 
 async def _all(path: Path | None, *, mend: bool) -> list[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 NAME = "host.pulse"
@@ -18,6 +18,7 @@ class Told:
 
     connected: dict[str, bool] = field(default_factory=dict)
     hanging: tuple[str, ...] = ()
+    stands_by: str = ""  # why it does not serve, where another node does or is to
 
 
 def beat(data: Path, told: Told) -> None:
@@ -25,7 +26,7 @@ def beat(data: Path, told: Told) -> None:
     # A full disk must not end the sweep that could tell of it.
     with contextlib.suppress(OSError):
         new = data / f"{NAME}.new"
-        new.write_text(json.dumps({"connected": told.connected, "hanging": told.hanging}), "utf-8")
+        new.write_text(json.dumps(asdict(told)), "utf-8")
         new.replace(data / NAME)
 
 
@@ -44,6 +45,6 @@ def read(data: Path) -> Told:
     """Raises `OSError`; a file that says nothing, as older hosts left it, tells of no platform."""
     try:
         found = json.loads((data / NAME).read_text("utf-8"))
-        return Told(dict(found["connected"]), tuple(found["hanging"]))
+        return Told(dict(found["connected"]), tuple(found["hanging"]), str(found.get("stands_by", "")))
     except (ValueError, KeyError, TypeError):
         return Told()

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from host.folders.disk import Disk
-from host.registry import nodes
+from host.registry import extra, nodes
 from host.registry.db import HostDB
 from host.registry.extra import by_extra
 from host.registry.port import Registry
 from host.registry.where import DATABASE, ELSEWHERE, noted
 from sessiondb.errors import SessionError, Unavailable
+
+if TYPE_CHECKING:
+    from host.registry.standby import Standby
 
 HERE = "the records of this folder are in host.db, and [cluster] names a database: leave it out, or begin with another `data`"
 THERE = "the records of this folder are in a database, and [cluster] names none: name it again"
@@ -45,6 +49,12 @@ async def opened(
         raise
     await _noted(data, note, url, disk)
     return registry
+
+
+async def standby(data: Path, url: str, disk: Disk) -> Standby:
+    """What a node waits by, while another serves. Raises `SessionError`."""
+    made: Standby = extra.standby().Standby(url, await disk.run(nodes.own, data), disk)
+    return made
 
 
 def look(url: str) -> None:

@@ -17,3 +17,11 @@ def by_extra() -> Any:
     except ImportError as error:
         raise Unavailable(DATABASE, EXTRA) from error
     return postgresql
+
+
+def standby() -> Any:
+    """The module of a node that waits. Raises `Unavailable`."""
+    by_extra()
+    from host.registry import standby
+
+    return standby

@@ -43,7 +43,17 @@ _RENEW = """
 UPDATE lease SET until = ms_now() + %(ms)s WHERE epoch = %(epoch)s AND epoch = (SELECT leader.epoch FROM leader)
 RETURNING EXISTS (SELECT FROM drained WHERE drained.node = lease.node)
 """
-_GIVE_BACK = "UPDATE lease SET until = 0 WHERE epoch = %(epoch)s"
+CHANNEL = (
+    "dovecote_lease"  # on which those that stand by hear that it was given back: a hint, for they look anyway
+)
+_GIVE_BACK = f"""
+WITH given AS (UPDATE lease SET until = 0 WHERE epoch = %(epoch)s RETURNING 1) SELECT pg_notify('{CHANNEL}', '') FROM given
+"""
+_FREE = """
+SELECT (until + %(grace)s < ms_now() OR until = 0 OR (node = %(id)s AND name = %(name)s))
+    AND NOT EXISTS (SELECT FROM drained WHERE drained.node = %(id)s)
+FROM lease
+"""
 _HERE = """
 INSERT INTO nodes VALUES (%(id)s, %(name)s, %(version)s, ms_now(), ms_now())
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, version = excluded.version, beat_at = excluded.beat_at,
@@ -69,6 +79,13 @@ def take(connection: Connection, node: Node) -> int | None:
         return None
     connection.execute("DELETE FROM nodes WHERE beat_at < ms_now() - %s", (FORGOTTEN,))
     return int(row[0])
+
+
+def is_free(connection: Connection, node: Node) -> bool:
+    """Whether `take` would give the lease."""
+    values = {"id": node.id, "name": node.name, "grace": int(GRACE * 1000)}
+    [(free,)] = connection.execute(_FREE, values).fetchall()
+    return bool(free)
 
 
 def held_by(connection: Connection) -> str:

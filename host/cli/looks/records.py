@@ -16,7 +16,7 @@ from host.gateway.budget import day_of
 from host.governance import words
 from host.ports import faults
 from host.ports.findings import Finding
-from host.registry import elsewhere, installs, resumption
+from host.registry import elsewhere, installs, nodes, resumption
 from host.registry.db import open_registry
 from host.registry.port import Statements
 from host.registry.where import VERSION, noted
@@ -99,9 +99,24 @@ def _in_database(config: Config, data: Path, url: str, now: int) -> Seen:
         if not noted(data):
             return Seen((Finding("Records", True, "the database answers: no host has run on it here"),))
         with closing(open_registry(data)) as registry:
-            return _found(config, data, registry, now)
+            seen = _found(config, data, registry, now)
+            return Seen((*seen.findings, _node(data, registry)), seen.newest)
     except SessionError as error:
         return Seen((Finding("Records", False, *_told_of(error), stops=True),))
+
+
+def _node(data: Path, registry: Statements) -> Finding:
+    """To stand by is to be well."""
+    found = nodes.seen(registry)
+    mine = next((one for one in found if one.id == nodes.named(data)), None)
+    serving = next((one.name for one in found if one.serves), "")
+    if mine is not None and mine.serves:
+        others = sum(not one.drained for one in found if one.id != mine.id)
+        return Finding("Node", True, f"this one serves; nodes that could take over: {others}")
+    told = f"{serving} serves" if serving else "none serves right now"
+    if mine is not None and mine.drained:
+        return Finding("Node", True, f"this one is drained until `dovecote drain {mine.id} --undo`; {told}")
+    return Finding("Node", True, f"this one stands by when it runs; {told}")
 
 
 def _told_of(error: SessionError) -> tuple[str, str]:

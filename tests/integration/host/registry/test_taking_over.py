@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from host.cli import doctor
 from host.cli.ending import NothingFoundError
 from host.cli.nodes import drain
 from host.registry import nodes
@@ -107,6 +108,9 @@ async def test_a_node_that_is_drained_ends_its_turns_and_hands_over_at_once_and_
     url = postgres.database()
     async with sharing(tmp_path, url) as both:
         await in_the_midst(both)
+        state = doctor.health(both.bob.data)
+        assert (state["healthy"], state["last_sweep"]) == (True, None)  # to stand by is to be well
+        assert "another host serves" in str(state["stands_by"])
         postgres.says(url, NEWER)  # as if a node of the next version had served in between
         await asyncio.to_thread(drain, both.bob.data, nodes.named(both.ada.data), undo=False)
         assert await both.ada.ended() == 0

@@ -185,6 +185,7 @@ def test_a_folder_that_no_host_has_swept_is_not_healthy(tmp_path: Path) -> None:
         "problem": f"{tmp_path}: no host runs here, or it has not swept yet",
         "last_sweep": None,
         "connected": {},
+        "stands_by": "",
     }
 
 

@@ -249,6 +249,48 @@ async def test_whoever_ends_in_order_is_followed_at_once(hosts: Hosts) -> None:
     assert hosts.says("SELECT epoch FROM leader") == "2"
 
 
+async def test_a_node_that_stands_by_hears_at_once_that_the_lease_was_given_back(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from host.registry import standby
+
+    monkeypatch.setattr(standby, "LOOK", 10 * TIMEOUT)  # no look would find it in time
+    first, waiting, stopping = (
+        await hosts.open(),
+        standby.Standby(hosts.url, BOB, hosts.disk),
+        asyncio.Event(),
+    )
+    async with asyncio.timeout(TIMEOUT):
+        told = asyncio.create_task(waiting.is_time(stopping))
+        await hosts.until(lambda: hosts.says("SELECT count(*) FROM nodes WHERE id = 'b'") == "1")
+        await first.close()
+        assert await told
+        second = await hosts.open(node=BOB)
+        idle = asyncio.create_task(standby.Standby(hosts.url, ADA, hosts.disk).is_time(stopping))
+        stopping.set()
+        assert not await idle  # nor does it keep a host that is to end
+    await waiting.close()
+    await second.close()
+
+
+async def test_a_node_that_stands_by_outlives_a_restart_of_the_server(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from host.registry import standby
+
+    monkeypatch.setattr(standby, "LOOK", 0.1)
+    waiting, stopping = standby.Standby(hosts.url, BOB, hosts.disk), asyncio.Event()
+    await (await hosts.open()).close()
+    assert await waiting.is_time(stopping)
+    hosts.server.stop()
+    assert not await waiting.is_time(stopping)
+    hosts.server.start()
+    async with asyncio.timeout(TIMEOUT):
+        while not await waiting.is_time(stopping):
+            pass
+    await waiting.close()
+
+
 async def test_whoever_was_killed_comes_back_on_its_own_folder_at_once(hosts: Hosts) -> None:
     """Its folder's lock tells that the one before is gone; its runners are its own to adopt."""
     first = await hosts.open()

@@ -1,0 +1,80 @@
+"""A node that stands by: on one connection it shows that it is there, looks whether it may serve, and hears when it may."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator
+
+import psycopg
+
+from host.folders.disk import Disk
+from host.registry import leases
+from host.registry.leases import Connection
+from host.registry.nodes import Node
+from host.registry.postgresql import connect
+from sessiondb.errors import SessionError
+
+log = logging.getLogger(__name__)
+
+LOOK = 1.0  # s between two looks: poll is the truth, what is told only a hint (law 3)
+
+
+class Standby:
+    def __init__(self, url: str, node: Node, disk: Disk) -> None:
+        self._url = url
+        self._node = node
+        self._disk = disk
+        self._connection: Connection | None = None
+
+    async def is_time(self, stopping: asyncio.Event) -> bool:
+        """Whether to try and serve: at once when the lease was given back, else after a look. A database that does not answer
+        has nothing to serve from yet."""
+        if self._connection is None and await self._disk.run(self._look):
+            return True
+        hint = asyncio.Event()
+        with self._heard(hint):
+            waiting = [asyncio.create_task(one.wait()) for one in (hint, stopping)]
+            try:
+                await asyncio.wait(waiting, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for one in waiting:
+                    one.cancel()
+        return not stopping.is_set() and await self._disk.run(self._look)
+
+    async def close(self) -> None:
+        await self._disk.run(self._close)
+
+    @contextlib.contextmanager
+    def _heard(self, hint: asyncio.Event) -> Iterator[None]:
+        """The server's word, or the end of the connection, sets `hint`."""
+        if self._connection is None:
+            yield
+            return
+        loop, descriptor = asyncio.get_running_loop(), self._connection.fileno()
+        loop.add_reader(descriptor, hint.set)
+        try:
+            yield
+        finally:
+            loop.remove_reader(descriptor)
+
+    def _look(self) -> bool:
+        try:
+            if self._connection is None:
+                self._connection = connect(self._url)
+                self._connection.execute(leases.QUICK)
+                self._connection.execute(f"LISTEN {leases.CHANNEL}")
+            leases.show(self._connection, self._node)
+            return leases.is_free(self._connection, self._node)
+        except psycopg.errors.SerializationFailure:
+            return False
+        except (SessionError, psycopg.Error) as error:
+            log.warning("Standing by without a database: %s", error, extra={"action": "standby_blind"})
+            self._close()
+            return False
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
