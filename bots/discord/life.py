@@ -214,6 +214,9 @@ class DoveClient(discord.Client):
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         self.standings.changed()
 
+    async def on_thread_update(self, before: discord.Thread, after: discord.Thread) -> None:
+        await self.receiver.refiled(before, after)
+
     async def on_raw_thread_update(self, payload: discord.RawThreadUpdateEvent) -> None:
         self.standings.changed(payload.thread_id)
 

@@ -112,6 +112,13 @@ def post_title(channel: object, message_id: int) -> str:
     return channel.name if isinstance(channel.parent, discord.ForumChannel) else ""
 
 
+def post_head(channel: object, message_id: int) -> str:
+    """How the first message of a forum post begins: its title, and what it is filed under; '' for any other."""
+    title = post_title(channel, message_id)
+    tags = ", ".join(post_tags(channel)) if title else ""
+    return f"{title}\n[tags: {tags}]" if tags else title
+
+
 def post_tags(channel: object) -> list[str]:
     """Of a forum post: what its author filed it under, by name."""
     return [tag.name for tag in channel.applied_tags] if isinstance(channel, discord.Thread) else []

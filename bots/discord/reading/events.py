@@ -148,6 +148,22 @@ def edit(
     )
 
 
+def refiled(
+    said: discord.Message,
+    post: discord.Thread,
+    spoken: Spoken,
+    bot: discord.ClientUser,
+    member: discord.Member | None,
+) -> InboundEvent | None:
+    """A forum post is called otherwise or filed under something else, and its first message reads so. Discord tells no time."""
+    if (found := message(said, post, spoken, bot, member)) is None:
+        return None
+    at = now_ms()
+    return replace(
+        found, event_class=EventClass.EDIT, natural_id=f"{said.id}:filed:{at}", at=at, mentioned=False
+    )
+
+
 def deletion(message_id: int, where: discord.abc.MessageableChannel) -> InboundEvent | None:
     """Discord does not say who deleted: whoever was allowed to. None where agents do not live."""
     if (address := places.address_of(where)) is None:
@@ -202,7 +218,5 @@ def _replied_to(said: discord.Message) -> str:
 
 def _with_title(text: str, where: discord.abc.MessageableChannel, message_id: int) -> str:
     """A forum post's first message bears its title and tags, before and after an edit."""
-    title = places.post_title(where, message_id)
-    tags = ", ".join(places.post_tags(where)) if title else ""
-    head = f"{title}\n[tags: {tags}]" if tags else title
+    head = places.post_head(where, message_id)
     return f"{head}\n\n{text}".strip() if head else text

@@ -114,6 +114,18 @@ class Receiver:
             self._threads.asked(event.opens_thread, event.text)
         await self._tell(place, event)
 
+    async def refiled(self, before: discord.Thread, after: discord.Thread) -> None:
+        """Only of a post that somebody talks in with an agent anything is known that could read otherwise."""
+        if places.post_head(before, before.id) == places.post_head(after, after.id):
+            return
+        try:
+            said = await after.fetch_message(after.id)
+        except discord.NotFound:  # it is gone, and its post goes on without it
+            return
+        member = await self._in_time(lambda: self._members.author(after.guild, said))
+        spoken = self._spoken(after, self._papers.of(said))
+        await self._tell(after, events.refiled(said, after, spoken, self._me, member))
+
     async def deleted(self, channel_id: int, message_ids: Sequence[int]) -> None:
         place = await self._place(channel_id)
         if place is not None:

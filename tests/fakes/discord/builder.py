@@ -1,6 +1,6 @@
 """Setting up the world: users, guilds, channels, roles, permissions. Connected bots hear of every change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tests.fakes.discord import limits, payloads, permissions, threads
 from tests.fakes.discord.clock import snowflake_ms
@@ -127,6 +127,17 @@ class Builder:
         ]
         self.world.publish(Event("CHANNEL_CREATE", payloads.channel(forum), Intent.GUILDS))
         return forum
+
+    def rename(self, channel: Channel, name: str) -> None:
+        channel.name = name
+        self.world.publish(Event("CHANNEL_UPDATE", payloads.channel(channel), Intent.GUILDS))
+
+    def set_tags(self, forum: Channel, *, named: Mapping[str, str] | None = None, required: bool) -> None:
+        """`named`: what tags are called from now on, by what they are called ("Forum tag object", `REQUIRE_TAG`)."""
+        for tag in forum.tags:
+            tag["name"] = (named or {}).get(tag["name"], tag["name"])
+        forum.requires_tag = required
+        self.world.publish(Event("CHANNEL_UPDATE", payloads.channel(forum), Intent.GUILDS))
 
     def add_thread(
         self, parent: Channel, owner: User, name: str = "thread", *, private: bool = False

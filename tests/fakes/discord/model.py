@@ -115,6 +115,7 @@ class Channel:
     overwrites: dict[int, Overwrite] = field(default_factory=dict)
     recipients: list[User] = field(default_factory=list)
     tags: list[Json] = field(default_factory=list)
+    requires_tag: bool = False
     messages: dict[int, "Message"] = field(default_factory=dict)
     last_message_id: int | None = None
     thread_members: dict[int, int] = field(default_factory=dict)  # user id -> joined, ms

@@ -102,6 +102,7 @@ def _place(item: Channel, viewer: User | None) -> Json:
     if item.type is ChannelType.FORUM:
         data |= {
             "available_tags": item.tags,
+            "flags": 1 << 4 if item.requires_tag else 0,
             "default_reaction_emoji": None,
             "default_sort_order": None,
             "default_forum_layout": 0,

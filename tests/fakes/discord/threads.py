@@ -67,6 +67,8 @@ def forum_post(
     """Docs, "Start Thread in Forum or Media Channel": thread and first message share one id."""
     permissions.require(forum, author, Permission.SEND_MESSAGES)
     limits.check_thread(body)
+    if forum.requires_tag and not body.get("applied_tags"):
+        raise errors.tag_required()
     first = body.get("message") or {}
     limits.check_message(first, file_count=len(files), path=("message",))
     limits.check_not_empty(first, file_count=len(files))

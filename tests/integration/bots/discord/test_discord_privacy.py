@@ -13,6 +13,7 @@ from host.ports.events import Privacy
 from sessiondb import Address
 from tests.fakes.discord import Channel, FakeDiscord, Guild, Permission, User
 from tests.support.discording import Notebook, online, place
+from tests.support.waiting import eventually
 
 HIDDEN = Permission.VIEW_CHANNEL
 
@@ -66,6 +67,12 @@ async def test_what_everyone_may_in_the_server_changes_all_channels_that_say_not
         await told(notebook, forum, "private")
         assert notebook.became[place(lobby)] == "public"
         assert notebook.named[place(lobby)] == lobby.name
+        for room in (lobby, forum):
+            square.server.rename(room, f"new-{room.name}")
+            await eventually(lambda: notebook.named[place(room)] == room.name)  # noqa: B023
+    square.server.rename(lobby, "renamed-while-nobody-listened")
+    async with online(square.server, tmp_path, notebook=notebook):
+        await eventually(lambda: notebook.named[place(lobby)] == lobby.name)
 
 
 async def test_a_channel_that_keeps_somebody_out_is_not_everybodys(square: Square, tmp_path: Path) -> None:

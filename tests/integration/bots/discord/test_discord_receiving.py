@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -170,6 +171,42 @@ async def test_an_edited_forum_post_keeps_its_title(tmp_path: Path) -> None:
             server.edit(ada, later, "pretty please")
             await notebook.next(4)
     assert [event.text for event in notebook.events][1::2] == ["Doves\n\nhow?", "pretty please"]
+
+
+async def test_a_forum_post_that_is_filed_or_called_otherwise_is_told_as_its_first_messages_edit(
+    tmp_path: Path,
+) -> None:
+    async with FakeDiscord() as server:
+        guild = server.add_guild()
+        forum = server.add_forum(guild, tags=["bug", "wish"])
+        bug, wish = (int(tag["id"]) for tag in forum.tags)
+        ada = server.add_user("ada", guild)
+        changes: list[dict[str, Any]] = [{"applied_tags": [wish]}, {"applied_tags": [bug]}, {"name": "Bills"}]
+        async with online(server, tmp_path) as (_, notebook):
+            post, _ = server.post_in_forum(ada, forum, "Beaks", "are too short", tags=["bug"])
+            await notebook.next()
+            for change in changes:
+                count = len(notebook.events)
+                server.edit_thread(ada, post, **change)
+                await notebook.next(count + 1)
+            server.edit_thread(ada, post, auto_archive_duration=60)  # nothing that is read
+            server.set_tags(forum, named={"bug": "fault"}, required=True)
+            server.post_in_forum(ada, forum, "Wings", "are wet", tags=["fault"])
+            await notebook.next(5)
+            server.edit_thread(ada, post, applied_tags=[bug, wish])
+            await notebook.next(6)
+    assert [event.text.replace("\n", " ") for event in notebook.events] == [
+        "Beaks [tags: bug]  are too short",
+        "Beaks [tags: wish]  are too short",
+        "Beaks [tags: bug]  are too short",
+        "Bills [tags: bug]  are too short",
+        "Wings [tags: fault]  are wet",
+        "Bills [tags: fault, wish]  are too short",
+    ]
+    edits = [event for event in notebook.events if event.event_class is EventClass.EDIT]
+    assert {event.platform_message_id for event in edits} == {str(post.id)}
+    assert len({event.key for event in edits}) == len(edits) == 4
+    assert not any(event.mentioned for event in edits)
 
 
 async def test_a_thread_that_a_message_opened_brings_that_message(tmp_path: Path) -> None:
