@@ -7,16 +7,17 @@ nothing more.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
 from importlib import resources
 from typing import Any
 
 import psycopg
-from psycopg import conninfo, errors
+from psycopg import conninfo, errors, sql
 
 from host.folders.disk import Disk
 from host.registry import dialect, leases
@@ -28,6 +29,8 @@ from host.registry.ties import Ties
 from host.registry.where import DATABASE as NAME
 from host.registry.where import OLDEST_HOST, VERSION, NotYet
 from sessiondb.errors import Damaged, Full, Incompatible, SessionError, Unavailable
+
+log = logging.getLogger(__name__)
 
 OLDEST = 140_000  # of servers: functions are written as they have them
 PATIENCE = 20.0  # s in which a group waits for the server and for an answer about its commit
@@ -175,8 +178,9 @@ def require_fit(connection: Connection) -> int:
 
 
 def migrate(connection: Connection) -> None:
-    """Makes the tables, or brings them to this version: for who leads. Raises `SessionError`."""
+    """Makes the tables, or brings them to this version: for who leads, however long that takes. Raises `SessionError`."""
     with translated(), connection.transaction():
+        connection.execute("SET LOCAL statement_timeout = 0")  # a large table's would never come to its end
         found = require_fit(connection)
         for version in range(found + 1, VERSION + 1):
             text = SCHEMA.joinpath(f"host_{version:04}.sql").read_text("utf-8")
@@ -331,11 +335,22 @@ class PostgreSQL(Grouped):
         self.ties.end()
 
     def _vacuum(self) -> None:
-        """By a connection of its own: none of a group's transactions may be open on it. What lasts, the server does by itself."""
+        """By a connection of its own: none of a group's transactions may be open on it. Table by table, each within the time of a
+        statement: one that is too large for that is the server's own (autovacuum), and holds up none of the others."""
         connection = connect(self._url)
         try:
-            with translated(), suppress(errors.QueryCanceled):
-                connection.execute("VACUUM")
+            with translated():
+                tables = (
+                    "SELECT relname FROM pg_stat_user_tables WHERE schemaname = current_schema() ORDER BY 1"
+                )
+                for (table,) in connection.execute(tables).fetchall():
+                    try:
+                        connection.execute(sql.SQL("VACUUM {}").format(sql.Identifier(table)))
+                    except errors.QueryCanceled:
+                        told = {"action": "vacuum_left"}
+                        log.warning(
+                            "Room in %s is made by the server, when it comes to it", table, extra=told
+                        )
         finally:
             connection.close()
 
