@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
-from host.words import Sentence, as_it_is, moment, recurring, say
+from host.words import Sentence, as_it_is, joined, known, listed, mark, moment, recurring, say
 
 NICKNAMES = {
     "@yearly": "0 0 1 1 *",
@@ -30,13 +30,18 @@ NICKNAMES = {
     "@hourly": "0 * * * *",
 }
 FIELDS = (  # name, how many values it has, what a step counts anew in
-    ("minute", 60, "hour"),
-    ("hour", 24, "day"),
-    ("day", 31, "month"),
-    ("month", 12, "year"),
-    ("weekday", 7, "week"),
+    (mark("minute"), 60, mark("hour")),
+    (mark("hour"), 24, mark("day")),
+    (mark("day"), 31, mark("month")),
+    (mark("month"), 12, mark("year")),
+    (mark("weekday"), 7, mark("week")),
 )
-ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth"}  # weeks of a month: its days 1 to 7, and so on
+ORDINALS = {  # weeks of a month: its days 1 to 7, and so on
+    1: mark("first"),
+    2: mark("second"),
+    3: mark("third"),
+    4: mark("fourth"),
+}
 _STEP = re.compile(r"(\*|\d+-\d+|\d+)/([1-9]\d*)")
 _ORDINAL = re.compile(r"\b(\d*(?<!1)[123])th\b")
 _PLAINLY = (
@@ -52,6 +57,17 @@ _PLAINLY = (
 EARLIEST_YEAR, LATEST_YEAR = 1970, 9000  # what every zone can tell, with room for its offset
 SAMPLE = 200  # occurrences looked at for the shortest interval: more than a day of any hour and minute
 LOOK_BACK = (3_600_000, 86_400_000, 40 * 86_400_000, 400 * 86_400_000, 5 * 366 * 86_400_000)  # ms
+
+
+NOT_CRON = frozenset(  # as the library says it
+    {
+        mark("bad minute"),
+        mark("bad hour"),
+        mark("bad day-of-month"),
+        mark("bad month"),
+        mark("bad day-of-week"),
+    }
+)
 
 
 class ScheduleError(ValueError):
@@ -88,7 +104,7 @@ class Schedule:
                     after = due
                     yield due
         except CronSimError as error:
-            raise ScheduleError(f"{self.cron!r} is no cron expression: {str(error).lower()}") from error
+            raise _no_cron(self.cron, error) from error
 
     def _by_the_clock(self, after: int) -> Iterator[int]:
         # Without its fold, so that an hour that comes twice counts once: the caller leaves out what is not later.
@@ -163,22 +179,33 @@ def of_cron(expression: str, zone: str, now: int) -> Schedule:
     text = " ".join(expression.split())
     if text.startswith("@"):
         if text.lower() not in NICKNAMES:
-            raise ScheduleError(f"{text!r} is not known; known are {', '.join(NICKNAMES)}")
+            raise ScheduleError(
+                say("{text} is not known; known are {names}", text=repr(text), names=listed([*NICKNAMES]))
+            )
         text = NICKNAMES[text.lower()]
     if len(text.split()) != 5:
-        raise ScheduleError(f"{expression!r} must have five fields: minute, hour, day, month, weekday")
+        raise ScheduleError(
+            say("{text} must have five fields: minute, hour, day, month, weekday", text=repr(expression))
+        )
     if len(text) > 200:
-        raise ScheduleError("the cron expression is too long")
+        raise ScheduleError(say("the cron expression is too long"))
     try:
         parsed = CronSim(text, datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError as error:
-        raise ScheduleError(f"{expression!r} is no cron expression: {str(error).lower()}") from error
+        raise _no_cron(expression, error) from error
     _refuse_steps_beyond(text)
     _refuse_days_that_add(text, parsed)
     schedule = Schedule(zone, cron=text)
     if not schedule.next_after(now):
-        raise ScheduleError(f"{expression!r} never comes: no day fits it")
+        raise ScheduleError(say("{text} never comes: no day fits it", text=repr(expression)))
     return schedule
+
+
+def _no_cron(expression: str, error: CronSimError) -> ScheduleError:
+    problem = known(str(error).lower())
+    return ScheduleError(
+        say("{text} is no cron expression: {problem}", text=repr(expression), problem=problem)
+    )
 
 
 def _refuse_steps_beyond(cron: str) -> None:
@@ -188,8 +215,13 @@ def _refuse_steps_beyond(cron: str) -> None:
             step = part.partition("/")[2]
             if not step.isdigit() or int(step) < size:
                 continue
-            told = f"'/{step}' in the {name} cannot be: cron counts anew every {whole}, so it would mean once every {whole}"
-            raise ScheduleError(f"{told}. {_instead(name, int(step))}")
+            told = say(
+                "'/{step}' in the {field} cannot be: cron counts anew every {whole}, so it would mean once every {whole}.",
+                step=step,
+                field=known(name),
+                whole=known(whole),
+            )
+            raise ScheduleError(joined(" ", [told, _instead(name, int(step))]))
 
 
 def _refuse_days_that_add(cron: str, parsed: CronSim) -> None:
@@ -203,13 +235,26 @@ def _refuse_days_that_add(cron: str, parsed: CronSim) -> None:
         ("weekday", weekday, _every_weekday(parsed)),
     ):
         if every:
-            told = f"{field!r} in the {name} takes every day, whatever the other says: cron adds the two"
-            raise ScheduleError(f"{told}. Write `*` for it where the other alone is meant")
+            raise ScheduleError(
+                say(
+                    "{value} in the {field} takes every day, whatever the other says: cron adds the two."
+                    " Write `*` for it where the other alone is meant",
+                    value=repr(field),
+                    field=known(name),
+                )
+            )
     number = next((n for n in ORDINALS if parsed.days == set(range(7 * n - 6, 7 * n + 1))), 0)
     if number and weekday.isalnum():
-        told = f"{day!r} beside the weekday {weekday!r} would be each of those days and each such weekday: cron adds the two"
-        meant = f"{minute} {hour} * {month} {weekday}#{number}"
-        raise ScheduleError(f"{told}. The {ORDINALS[number]} one of a month is `{meant}`")
+        raise ScheduleError(
+            say(
+                "{day} beside the weekday {weekday} would be each of those days and each such weekday: cron adds the two."
+                " The {nth} one of a month is `{meant}`",
+                day=repr(day),
+                weekday=repr(weekday),
+                nth=known(ORDINALS[number]),
+                meant=f"{minute} {hour} * {month} {weekday}#{number}",
+            )
+        )
 
 
 def _either(parsed: CronSim) -> str:
@@ -229,26 +274,29 @@ def _every_weekday(parsed: CronSim) -> bool:
     return {day % 7 for day in parsed.weekdays if isinstance(day, int)} == set(range(7))
 
 
-def _instead(name: str, step: int) -> str:
+def _instead(name: str, step: int) -> Sentence:
     minutes = step * {"minute": 1, "hour": 60}.get(name, 0)
     if not minutes:
-        return "Name the days or months themselves, such as 1,15"
+        return say("Name the days or months themselves, such as 1,15")
     if minutes % 1440 == 0:
         days = minutes // 1440
-        return (
-            "Every day is `0 0 * * *`" if days == 1 else f"Every {days} days of a month is `0 0 */{days} * *`"
-        )
+        if days == 1:
+            return say("Every day is `0 0 * * *`")
+        return say("Every {count} days of a month is `{cron}`", count=days, cron=f"0 0 */{days} * *")
+    if minutes == 60:
+        return say("Every hour is `0 * * * *`")
     if minutes % 60 == 0 and 1440 % minutes == 0:
-        return (
-            f"Every {minutes // 60} hours is `0 */{minutes // 60} * * *`"
-            if minutes > 60
-            else "Every hour is `0 * * * *`"
-        )
+        hours = minutes // 60
+        return say("Every {count} hours is `{cron}`", count=hours, cron=f"0 */{hours} * * *")
     if minutes % 60 == 30 and 1440 % minutes == 0:
         hours = minutes * 2 // 60
-        first, second = f"0 */{hours} * * *", f"30 {minutes // 60}-23/{hours} * * *"
-        return f"Every {minutes} minutes is two tasks, `{first}` and `{second}`"
-    return (
+        return say(
+            "Every {count} minutes is two tasks, `{first}` and `{second}`",
+            count=minutes,
+            first=f"0 */{hours} * * *",
+            second=f"30 {minutes // 60}-23/{hours} * * *",
+        )
+    return say(
         "Name the minutes and hours themselves, such as `0 0,7,14,21 * * *`, or take one that divides a day"
     )
 
@@ -271,17 +319,32 @@ def of_time(text: str, zone: str, now: int) -> Schedule:
     try:
         said = datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise ScheduleError(f"{text!r} is not a time such as 2026-12-31 18:00") from error
+        raise ScheduleError(say("{text} is not a time such as 2026-12-31 18:00", text=repr(text))) from error
     if not EARLIEST_YEAR <= said.year <= LATEST_YEAR:
-        raise ScheduleError(f"{text!r} is not within the years {EARLIEST_YEAR} to {LATEST_YEAR}")
+        raise ScheduleError(
+            say(
+                "{text} is not within the years {earliest} to {latest}",
+                text=repr(text),
+                earliest=EARLIEST_YEAR,
+                latest=LATEST_YEAR,
+            )
+        )
     if said.tzinfo is None:
         local = said.replace(tzinfo=ZoneInfo(zone))
         if local.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None) != said:
-            raise ScheduleError(f"{said:%Y-%m-%d %H:%M} does not exist in {zone}: the clocks skip it")
+            raise ScheduleError(
+                say(
+                    "{time} does not exist in {zone}: the clocks skip it",
+                    time=f"{said:%Y-%m-%d %H:%M}",
+                    zone=zone,
+                )
+            )
         said = local
     at = _ms(said)
     if at <= now:
-        raise ScheduleError(f"{moment(at, zone)} is past; it is {moment(now, zone)} now")
+        raise ScheduleError(
+            say("{time} is past; it is {now} now", time=moment(at, zone), now=moment(now, zone))
+        )
     return Schedule(zone, at=at)
 
 
@@ -290,7 +353,9 @@ def known_zone(zone: str) -> ZoneInfo:
     try:
         return ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ScheduleError(f"{zone!r} is not an IANA time zone such as Europe/Berlin") from error
+        raise ScheduleError(
+            say("{zone} is not an IANA time zone such as Europe/Berlin", zone=repr(zone))
+        ) from error
 
 
 def iso(ms: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from bots.common import words
@@ -169,8 +170,9 @@ def place(address: Address) -> Sentence:
 
 
 def moment(at: int) -> str:
-    """Slack shows it in the reader's zone."""
-    return f"<!date^{at // 1000}^{{date_short_pretty}}, {{time}}|{at // 1000}>"
+    """Slack shows it in the reader's zone; where it cannot, what stands behind the bar. `at` is ms UTC."""
+    otherwise = f"{datetime.fromtimestamp(at // 1000, UTC):%Y-%m-%d %H:%M} UTC"
+    return f"<!date^{at // 1000}^{{date_short_pretty}}, {{time}}|{otherwise}>"
 
 
 def escaped(text: str) -> str:

@@ -317,3 +317,21 @@ def test_what_the_refusal_offers_is_accepted_and_comes_on_first_mondays() -> Non
 
 def test_a_task_from_before_the_refusal_still_says_what_it_does() -> None:
     assert "which together is every day" in Schedule("UTC", cron="0 9 1-31 * 1").in_words()
+
+
+@pytest.mark.parametrize(
+    ("cron", "german"),
+    [
+        ("61 * * * *", "'61 * * * *' ist kein Cron-Ausdruck: die Minute stimmt nicht"),
+        ("0 9 13 *", "'0 9 13 *' muss fünf Felder haben: Minute, Stunde, Tag, Monat, Wochentag"),
+        (
+            "*/60 * * * *",
+            "'/60' im Feld „Minute“ geht nicht: Cron zählt mit jeder Einheit „Stunde“ neu, also hieße es einmal je „Stunde“."
+            " Jede Stunde ist `0 * * * *`",
+        ),
+    ],
+)
+def test_a_refusal_is_told_in_the_language_of_its_place(cron: str, german: str) -> None:
+    with pytest.raises(ScheduleError) as refused:
+        recurrence.of_cron(cron, "UTC", 0)
+    assert refused.value.text.told("de") == german
