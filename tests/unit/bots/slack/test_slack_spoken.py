@@ -37,7 +37,10 @@ def button(label: str) -> Json:
             "who\nAda\nBob",
         ),
         ({"type": "section", "fields": [text("Ada")]}, "Ada"),
-        ({"type": "section", "text": text("with a button"), "accessory": button("Stop")}, "with a button"),
+        (
+            {"type": "section", "text": text("with a button"), "accessory": button("Stop")},
+            "with a button\n• Stop",
+        ),
         (
             {
                 "type": "context",
@@ -65,7 +68,37 @@ def button(label: str) -> Json:
         ),
         (rich(part("preformatted", text("x = 1", "text"))), "x = 1"),
         ({"type": "divider"}, ""),
-        ({"type": "image", "image_url": "https://a.example", "alt_text": "an owl"}, ""),
+        ({"type": "image", "image_url": "https://a.example", "alt_text": "an <owl>"}, "an &lt;owl&gt;"),
+        ({"type": "video", "title": text("How to"), "video_url": "https://a.example"}, "How to"),
+        ({"type": "input", "label": text("Why?"), "element": {"type": "plain_text_input"}}, "Why?"),
+        (
+            {
+                "type": "section",
+                "text": text("with a picture"),
+                "accessory": {"type": "image", "image_url": "https://a.example", "alt_text": "an owl"},
+            },
+            "with a picture\nan owl",
+        ),
+        (
+            {
+                "type": "data_table",
+                "rows": [
+                    [{"type": "raw_text", "text": "what"}, {"type": "raw_text", "text": "many"}],
+                    [rich(part("section", text("a & b", "text"))), {"type": "raw_number", "value": 2}],
+                ],
+            },
+            "what | many\na &amp; b | 2",
+        ),
+        ({"type": "alert", "text": text("Mind this")}, "Mind this"),
+        ({"type": "plan", "title": "Plan", "tasks": [{"type": "task_card", "title": "Step"}]}, "Plan\nStep"),
+        (
+            {"type": "container", "child_blocks": [{"type": "header", "text": text("Inside")}]},
+            "Inside",
+        ),
+        (
+            {"type": "carousel", "elements": [{"type": "card", "title": text("One"), "body": text("two")}]},
+            "One\ntwo",
+        ),
         ({"type": "something_new"}, ""),
     ],
 )
@@ -81,6 +114,15 @@ def test_what_can_be_chosen_stands_below_a_line_each_of_buttons_and_of_menus_ali
     assert spoken.of([*asked, buttons]) == "Which?\n• red\n• green"
     assert spoken.of([*asked, {"type": "actions", "elements": [menu]}]) == "Which?\n• a &amp; b\n• c"
     assert spoken.of([*asked, buttons], choices=False) == "Which?"
+    groups: Json = {"type": "static_select", "option_groups": []}
+    for label in ("red", "green"):
+        options = [{"text": text(f"{label} {number}"), "value": label} for number in (1, 2)]
+        groups["option_groups"].append({"label": text(label), "options": options})
+    for grouped in (
+        {"type": "actions", "elements": [groups]},
+        {"type": "section", "text": text(" "), "accessory": groups},
+    ):
+        assert spoken.of([*asked, grouped]) == "Which?\n• red 1\n• red 2\n• green 1\n• green 2"
 
 
 def test_a_panel_says_its_title_and_what_stands_in_it_and_an_answer_its_own_words() -> None:
