@@ -9,9 +9,10 @@ from contextlib import contextmanager
 import aiohttp
 import discord
 
+from bots.common import waits
 from host.ports.bot import DeliveryError, Offline, Rejected, Unknown, Unsent
 
-CLOUDFLARE_PAUSE = 120.0  # s after a ban by address, which names no time
+CLOUDFLARE_PAUSE = 120.0  # s after a ban by address that names no time
 
 TRANSPORT = (aiohttp.ClientError, OSError, json.JSONDecodeError, discord.DiscordServerError)
 
@@ -71,7 +72,8 @@ def delivery_error(error: Exception) -> DeliveryError:
 
 def _refused(error: discord.HTTPException) -> DeliveryError:
     if error.status == 429:
-        return Unsent("refused by Discord's proxy for too many calls", CLOUDFLARE_PAUSE)
+        named = waits.seconds(error.response.headers.get("Retry-After", ""))
+        return Unsent("refused by Discord's proxy for too many calls", named or CLOUDFLARE_PAUSE)
     if error.status == 401:
         return Offline("Discord does not accept the token")
     if error.code == TOO_MANY_THREADS:

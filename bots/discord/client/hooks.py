@@ -20,10 +20,10 @@ from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 from multidict import CIMultiDict
 
 from bots.common import waits
-from bots.discord.client.limits import PATIENCE, UNTOLD
+from bots.discord.client.limits import PATIENCE, UNTOLD, readable
 
 MOST = 1_000  # interactions whose next place is remembered
-_REMAINING, _RESET_AFTER, _RETRY_AFTER = "X-RateLimit-Remaining", "X-RateLimit-Reset-After", "Retry-After"
+_REMAINING, _RESET_AFTER = "X-RateLimit-Remaining", "X-RateLimit-Reset-After"
 
 
 def keep() -> None:
@@ -77,10 +77,11 @@ class _Session:
     async def _asked(self, method: str, url: str, **more: Any) -> AsyncIterator[Any]:
         async with self._session.request(method, url, **more) as answer:
             if answer.status == 429:
-                wait = _named(answer.headers, _RETRY_AFTER) or _named(answer.headers, _RESET_AFTER)
-                if wait > PATIENCE:
-                    self._took_the_last(wait)
-                    raise discord.RateLimited(wait)
+                try:
+                    await readable(answer)
+                except discord.RateLimited as limited:
+                    self._took_the_last(limited.retry_after)
+                    raise
             elif answer.headers.get(_REMAINING) == "0":
                 self._took_the_last(_named(answer.headers, _RESET_AFTER) or UNTOLD)
             yield _Answer(answer)
