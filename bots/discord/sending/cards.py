@@ -1,34 +1,22 @@
-"""An agent's card as Components V2: a box with its words, and a button that says where its address leads. Pure."""
+"""An agent's card: its words quoted, and a button below that says where its address leads. Pure.
+
+It is no box of components: a message of these has no words of its own, and its notification is empty.
+"""
 
 from __future__ import annotations
 
 import discord
 from discord import ui
 
-from bots.discord.panels.panels import COLOUR
 from host.words import say
 
+QUOTED = ">>> "
 LONGEST_LABEL = 80  # characters of a button's
 
 
-def view_of(text: str, url: str = "", place: str = "") -> ui.LayoutView:
+def view_of(url: str, place: str) -> ui.View:
     """`place` is the host that the address names."""
-    box: ui.Container[ui.LayoutView] = ui.Container(ui.TextDisplay(text), accent_colour=COLOUR)
-    if url:
-        label = say("Open {place}", place=place[: LONGEST_LABEL // 2])
-        box.add_item(ui.ActionRow(ui.Button(style=discord.ButtonStyle.link, label=label, url=url)))
-    view = ui.LayoutView(timeout=None)
-    view.add_item(box)
+    label = say("Open {place}", place=place[: LONGEST_LABEL // 2])
+    view = ui.View(timeout=None)
+    view.add_item(ui.Button(style=discord.ButtonStyle.link, label=label, url=url))
     return view
-
-
-def words_of(message: discord.Message) -> str:
-    """What a card says, by which it is found again."""
-    said = [
-        part.content
-        for box in message.components
-        if isinstance(box, discord.Container)
-        for part in box.children
-        if isinstance(part, discord.TextDisplay)
-    ]
-    return "\n".join(said).strip()

@@ -118,8 +118,8 @@ class Outbox:
 
     async def _attempt(self, delivery: Delivery, channel_id: int) -> discord.Message:
         payload, more = delivery.payload, dict[str, Any](suppress_embeds=True)
-        if "card" in payload:  # Discord makes no preview of what stands in components
-            more = {"view": cards.view_of(payload["card"], payload["url"], payload["place"])}
+        if payload.get("card", {}).get("url"):
+            more["view"] = cards.view_of(**payload["card"])
         if payload.get("file"):
             more["file"] = await asyncio.to_thread(_attachment, delivery)
         if "question" in payload:
@@ -156,13 +156,7 @@ class Outbox:
         return f"at most {limit // 1024**2} MiB"
 
     async def _edit(self, delivery: Delivery, text: str) -> Receipt:
-        message = self._target(delivery)
-        try:
-            await message.edit(content=text)
-        except discord.HTTPException as error:
-            if error.code != errors.INVALID_FORM:
-                raise
-            await message.edit(view=cards.view_of(text))  # a card has no content besides its components
+        await self._target(delivery).edit(content=text)
         return Receipt(delivery.target)
 
     async def _react(self, delivery: Delivery, name: str) -> Receipt:
@@ -252,8 +246,6 @@ def _looks_like(message: discord.Message, delivery: Delivery) -> bool:
     """By its buttons where they name the key, else by its words and its file."""
     if "question" in delivery.payload:
         return any(id_.startswith(f"dovecote:{delivery.key}:") for id_ in buttons_of(message))
-    if "card" in delivery.payload:
-        return cards.words_of(message) == str(delivery.payload["card"]).strip()
     if bool(message.attachments) != bool(delivery.payload.get("file")):
         return False
     if message.attachments and not _same_name(message.attachments[0].filename, delivery.payload["name"]):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from bots.common import documents
 from bots.discord.client import wire
+from bots.discord.sending.cards import QUOTED
 from bots.markup import discord as markup
 from bots.markup import lookalikes
 from sessiondb import content
@@ -52,16 +53,16 @@ def render(operation: content.Operation, *, plain: bool = False, room: int = 0) 
 
 
 def _card(card: content.Card, plain: bool) -> Sequence[dict[str, Any]]:
-    """A box of its own, with a button for its address; words where they are too many for one, or Discord refused it."""
+    """A quote with a button for its address; words where they are too many for one message, or Discord refused it."""
     rows = "\n".join(f"- **{field.name}**: {field.value}" for field in card.fields)
     said = "\n\n".join(part for part in (f"### {card.title}" if card.title else "", card.text, rows) if part)
-    chunks = _chunks(said, plain)
+    chunks = _chunks(said, plain, LONGEST - len(QUOTED))
     place = _place(card.url)
     whole = "\n\n".join(part for part in (said, card.url) if part)
     if len(chunks) == 1 and not plain and (place or not card.url):
-        box = {"content": "", "card": chunks[0], "url": card.url, "place": place}
+        quoted = {"content": f"{QUOTED}{chunks[0]}", "card": {"url": card.url, "place": place}}
         in_words = _chunks(whole, plain)
-        return [{**box, "plain": {"content": in_words[0]}} if len(in_words) == 1 else box]
+        return [{**quoted, "plain": {"content": in_words[0]}} if len(in_words) == 1 else quoted]
     return [{"content": chunk} for chunk in _chunks(whole, plain)]
 
 

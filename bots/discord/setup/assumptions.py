@@ -125,7 +125,7 @@ async def _mentions_nobody(stay: Stay) -> str:
 
 
 async def _as_components(stay: Stay) -> str:
-    """As cards are posted: the words are in a component, and the message itself has none."""
+    """As panels are shown: the words are in a component, and the message itself has none."""
     text = {"type": 10, "content": stay.text()}
     found = await stay.in_history(await stay.post(content=None, flags=COMPONENTS_V2, components=[text]))
     shown = [one.get("content") for one in found.get("components") or ()]

@@ -386,19 +386,18 @@ async def test_no_address_that_is_posted_is_fetched_for_a_preview(room: Room) ->
 
 
 async def test_a_card_is_found_by_its_words_and_edited_in_its_place(room: Room) -> None:
-    """What stands in components has no content: neither to look for, nor to be changed."""
     card = content.Card("Sales", "up 5 %", url="https://shop.example/q")
     long_ago = time.time_ns() // 1_000_000 - 600_000
     sent = delivery(room.bot, card, place(room.channel))
     receipt = await room.bot.send(sent)
     [message] = room.server.messages(room.channel)
-    assert "up 5 %" in str(message.components)
+    assert message.content == ">>> ### Sales\n\nup 5 %"
     async with online(room.server, room.folder) as (later, _):
         sent = replace(sent, first_attempt_at=long_ago)
         assert await later.lookup(sent) == receipt
-        other = replace(sent, payload={**sent.payload, "card": "### Sales\n\nup 6 %"})
+        other = replace(sent, payload={**sent.payload, "content": ">>> ### Sales\n\nup 6 %"})
         assert await later.lookup(replace(other, key="0d")) is None
         edit = delivery(later, content.Edit("m1", "down 2 %"), place(room.channel), key="0e")
         await later.send(replace(edit, target=receipt.platform_message_id))
-    assert "down 2 %" in str(message.components)
+    assert (message.content, len(message.components)) == ("down 2 %", 1)
     assert len(room.server.messages(room.channel)) == 1

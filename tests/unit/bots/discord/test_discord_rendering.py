@@ -94,13 +94,12 @@ def test_a_failed_server_leaves_the_outcome_unknown() -> None:
 CARD = content.Card("Sales", "up **5 %**", (content.Field("Region", "North"),), "https://shop.example/q?a=1")
 
 
-def test_a_card_is_a_box_of_its_own_with_a_button_that_says_where_it_leads() -> None:
+def test_a_card_is_a_quote_with_a_button_that_says_where_it_leads() -> None:
     [payload] = rendering.render(CARD)
-    assert payload["content"] == ""
-    assert payload["card"] == "### Sales\n\nup **5 %**\n\n- **Region**: North"
-    box = cards.view_of(payload["card"], payload["url"], payload["place"]).to_components()[0]  # type: ignore[no-untyped-call]
-    text, row = box["components"]
-    assert text["content"] == payload["card"]
+    assert (
+        payload["content"] == ">>> ### Sales\n\nup **5 %**\n\n- **Region**: North"
+    )  # what its notification shows
+    [row] = cards.view_of(**payload["card"]).to_components()
     assert [(b["label"], b["url"]) for b in row["components"]] == [("Open shop.example", CARD.url)]
 
 
@@ -134,5 +133,4 @@ def test_whatever_a_card_says_fits_and_names_its_address(title: str, text: str, 
     for plain in (False, True):
         for payload in rendering.render(content.Card(title, text, url=url), plain=plain):
             assert len(payload["content"]) <= rendering.LONGEST
-            assert len(payload.get("card", "")) <= rendering.LONGEST
-            assert payload["content"] or payload["card"]
+            assert payload["content"]
