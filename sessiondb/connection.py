@@ -31,6 +31,7 @@ BREATH = (
     0.025  # s in which readers get in between two slow commits, which would follow each other without a gap
 )
 
+NO_VERSION = "it has a version that was never written"
 LONGEST_FINDING = 200  # characters of what SQLite says of a damaged page
 
 SCHEMA = Path(__file__).with_name("schema")
@@ -102,12 +103,14 @@ def open_reader(path: Path, *, defensive: bool = False, through: str | None = No
             connection.pragma("trusted_schema", 0)
             if defensive:
                 _harden(connection)
-            found = connection.pragma("user_version")
+            found = int(str(connection.pragma("user_version")))
     if found != CONTRACT:
         connection.close()
         if found == 0:
             raise Missing(path, "not initialised yet")
-        raise Incompatible(path, int(str(found)), CONTRACT)
+        if found < 0:
+            raise Damaged(path, NO_VERSION)
+        raise Incompatible(path, found, CONTRACT)
     return connection
 
 
@@ -222,12 +225,23 @@ def _migrate(connection: apsw.Connection, path: Path, schema: str) -> None:
     found = int(str(connection.pragma("user_version")))
     if found > CONTRACT:
         raise Incompatible(path, found, CONTRACT)
+    if found < 0:
+        raise Damaged(path, NO_VERSION)
     if found == CONTRACT:
         return
-    with transaction(connection, path):
+    with transaction(connection, path), ours(path):
         for version in range(found + 1, CONTRACT + 1):
             connection.execute(schema_sql(schema, version), can_cache=False)
         connection.pragma("user_version", CONTRACT)
+
+
+@contextmanager
+def ours(path: Path) -> Iterator[None]:
+    """For what brings a file up to date. Raises `Damaged` where it has other tables than its version has."""
+    try:
+        yield
+    except apsw.SQLError as error:
+        raise Damaged(path, f"its tables are not those of its version ({error})") from error
 
 
 def schema_sql(schema: str, version: int) -> str:

@@ -14,20 +14,26 @@ from sessiondb.connection import schema_sql
 from sessiondb.contract import CONTRACT
 from sessiondb.errors import Damaged
 
-_TABLES = "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
+_COLUMNS = (
+    "SELECT made.type, made.name, has.name FROM sqlite_schema AS made LEFT JOIN pragma_table_info(made.name) AS has"
+    " WHERE made.name NOT LIKE 'sqlite_%'"
+)
 
 
 def has_all_tables(connection: apsw.Connection) -> bool:
-    return set(_expected()) <= set(connection.execute(_TABLES).fetchall())
+    """With all their columns, and nothing that would do something else than a statement says."""
+    found = set(connection.execute(_COLUMNS).fetchall())
+    foreign = {kind for kind, _, _ in found - _expected()}
+    return _expected() <= found and foreign.isdisjoint(("trigger", "view"))
 
 
 @cache
-def _expected() -> list[tuple[Any, ...]]:
+def _expected() -> frozenset[tuple[Any, ...]]:
     connection = apsw.Connection(":memory:")
     try:
         for version in range(1, CONTRACT + 1):
             connection.execute(schema_sql("inbound", version))
-        return connection.execute(_TABLES).fetchall()
+        return frozenset(connection.execute(_COLUMNS).fetchall())
     finally:
         connection.close()
 

@@ -38,13 +38,17 @@ def open_host_db(path: Path) -> apsw.Connection:
         if found > VERSION:
             connection.close()
             raise Incompatible(path, found, VERSION)
+        if found < 0:
+            connection.close()
+            raise Damaged(path, sqlite.NO_VERSION)
         for version in range(found + 1, VERSION + 1):
             sql = (
                 resources.files("host.registry")
                 .joinpath("schema", f"host_{version:04}.sql")
                 .read_text("utf-8")
             )
-            connection.execute(f"BEGIN IMMEDIATE;{sql};PRAGMA user_version = {version};COMMIT")
+            with sqlite.ours(path):
+                connection.execute(f"BEGIN IMMEDIATE;{sql};PRAGMA user_version = {version};COMMIT")
         # SQLite keeps the log beside the file itself, wherever a link of the operator's leads.
         sqlite.settle_log(path.resolve() if sqlite.vfs is None else path)
         return connection

@@ -318,12 +318,47 @@ async def test_what_a_function_finds_damaged_elsewhere_leaves_the_mailbox_where_
     assert one.damaged == ""
 
 
-async def test_a_damaged_host_db_is_refused_with_its_remedy(tmp_path: Path) -> None:
-    (tmp_path / "host.db").write_bytes(b"not a database" * 400)
+@pytest.mark.parametrize(
+    "foreign", ["", "PRAGMA user_version = -5", "CREATE TABLE inbox (a)", "PRAGMA user_version = 3"]
+)
+async def test_a_damaged_host_db_is_refused_with_its_remedy(tmp_path: Path, foreign: str) -> None:
+    if foreign:
+        changed(tmp_path / "host.db", foreign)
+    else:
+        (tmp_path / "host.db").write_bytes(b"not a database" * 400)
     disk = ThreadDisk()
     with pytest.raises(Damaged, match="backup"):
         await HostDB.open(tmp_path / "host.db", disk)
     disk.close()
+
+
+def changed(path: Path, sql: str) -> None:
+    connection = apsw.Connection(str(path))
+    connection.execute(sql)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "PRAGMA user_version = -5",
+        "PRAGMA user_version = 0",
+        "ALTER TABLE messages_in DROP COLUMN content",
+        "DROP TABLE delivered",
+        "CREATE TRIGGER no BEFORE INSERT ON messages_in BEGIN SELECT RAISE(ABORT, 'no'); END",
+    ],
+)
+async def test_a_file_with_other_tables_than_ours_is_set_aside_and_another_is_made(
+    tmp_path: Path, mailboxes: Mailboxes, sql: str
+) -> None:
+    """What came in was accepted and never answered, and nobody was told."""
+    one = session(tmp_path, "one")
+    async with asyncio.timeout(TIMEOUT):
+        one.seq_high_water = await mailboxes.use(one, lambda writer: say(writer, "first"))
+        await mailboxes.close()
+        changed(one.folder.inbound_db, sql)
+        assert await mailboxes.use(one, lambda writer: say(writer, "second")) > 2
+    assert len(list(one.folder.inbound.glob("inbound.db.damaged-*"))) == 1
 
 
 def a_folder(path: Path) -> None:
