@@ -6,9 +6,9 @@ said in its place.
 
 from __future__ import annotations
 
-import ast
 import gettext
 import io
+import json
 import logging
 import re
 import struct
@@ -87,7 +87,7 @@ def parsed(text: str) -> dict[str, str]:
             at = f"{field}{form or ''}"
             if at == "msgid":
                 entries.append({})
-        entries[-1][at] = entries[-1].get(at, "") + str(ast.literal_eval(words))
+        entries[-1][at] = entries[-1].get(at, "") + str(json.loads(words, strict=False))
     return dict(_pairs(entry) for entry in entries if "msgid" in entry)
 
 
