@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from host.assembly import House, Parts, assemble
 from host.config import Config
@@ -14,11 +16,12 @@ from host.config.settings import Settings
 from host.controls.reloading import Reloaded, operator
 from host.folders import pulse
 from host.folders.seal import Seal, SealError
+from host.intake.taking_in import TakingIn
 from host.ports import memory
-from host.ports.bot import Bot, BotConfigError, Bots, BotStuck, HostBusy
+from host.ports.bot import Bot, BotConfigError, Bots, BotStuck, HostBusy, TakesIn
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, Ingested
-from host.registry import elsewhere, installation, installs, links, nodes, resumption
+from host.registry import elsewhere, installation, installs, links, nodes, resumption, taking_in
 from host.registry.port import Registry
 from host.registry.sessions import Session
 from host.upkeep.backups import scratch, upgrading
@@ -26,6 +29,9 @@ from host.upkeep.service import Manager
 from host.web import WebServer
 from host.webhooks import WebhookServer
 from sessiondb import SessionError
+
+if TYPE_CHECKING:
+    from host.registry.keeping import Keeper
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +113,7 @@ class Host:
                 side_tasks.append(group.create_task(house.ears.poll(), name="poll"))
                 side_tasks.append(group.create_task(house.sweep.run(), name="sweep"))
                 timer = group.create_task(house.scheduler.run(), name="schedule")
+                others = group.create_task(self._deal_with_others(), name="taken-in")
                 side_tasks.append(group.create_task(house.upkeep.pruner.run(), name="pruner"))
                 if self.web is not None:
                     side_tasks.append(group.create_task(house.upkeep.feeding.run(), name="search"))
@@ -123,6 +130,7 @@ class Host:
                 await self._ending.wait()
                 await self._hand_over()
                 timer.cancel()
+                others.cancel()
                 await self._shut_down(side_tasks)
         finally:
             await self._close()
@@ -181,6 +189,11 @@ class Host:
             self._manager.ready(told)
         data = Path(self._config.data).resolve()
         standby = await elsewhere.standby(data, self._url, self._parts.disk)
+        keeper = elsewhere.keeper(self._url, self._parts.disk)
+        taking = [
+            asyncio.create_task(_take_in(bot, keeper), name=f"taking-in:{bot.channel_type}")
+            for bot in self._bots.by_platform.values()
+        ]
         try:
             while not self._stopping.is_set():
                 self._manager.goes_on()
@@ -190,6 +203,10 @@ class Host:
             pulse.end(data)
             return False
         finally:
+            for task in taking:
+                task.cancel()
+            await asyncio.gather(*taking, return_exceptions=True)
+            await keeper.close()
             await standby.close()
 
     async def _opened_registry(self) -> Registry:
@@ -348,9 +365,28 @@ class Host:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_BOT_RESTART)
 
+    async def _deal_with_others(self) -> None:
+        """What nodes that stand by take in."""
+        if not self._url:
+            return
+        hints = elsewhere.hints(self._url, taking_in.CHANNEL, self._parts.disk)
+        try:
+            await TakingIn(self.house.records.db, self._bots, hints).run()
+        finally:
+            await hints.close()
+
     def _stop_without_bots(self, bots: Sequence[asyncio.Task[None]]) -> None:
         if all(bot.done() for bot in bots):
             self.stop()
+
+
+async def _take_in(bot: Bot, keeper: Keeper) -> None:
+    if not isinstance(bot, TakesIn):
+        return
+    try:
+        await bot.take_in(functools.partial(keeper.keep, bot.channel_type))
+    except Exception:  # it stands by all the same
+        log.exception("Nothing is taken in", extra={"action": "not_taking_in", "platform": bot.channel_type})
 
 
 def _clear_left(data: Path) -> None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from slack_bolt.app.async_app import AsyncApp
+
 from bots.slack import listening
-from bots.slack.client import signins
+from bots.slack.client import signins, standing_in
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.client.flow import Flows
 from bots.slack.client.transport import Transport, application
@@ -28,8 +30,10 @@ from host.ports.bot import (
     FetchError,
     Hearing,
     Ingest,
+    Keep,
     Live,
     Offline,
+    Payload,
     Receipt,
     Shown,
     Unknown,
@@ -77,6 +81,7 @@ class SlackBot:
         self._flows: Flows | None = None
         self._sign_ins = signins.SignIns(secrets.client_id, secrets.client_secret, settings.api_url)
         self._online = False
+        self._app: AsyncApp | None = None
         self._transport: Transport | None = None
 
     # ── the host's side ──────────────────────────────────────────────────────────────────────────────────
@@ -102,7 +107,7 @@ class SlackBot:
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
         """Raises `SlackRefused` when the tokens or the app's settings are wrong."""
         spaces, settings, secret = self._spaces, self._settings, self._secrets.signing_secret
-        app = application(settings, spaces.authorize, secret, spaces.whose)
+        app = self._app = application(settings, spaces.authorize, secret, spaces.whose)
         listening.attach(app, spaces.listening, spaces.gone)
         transport = self._transport = Transport(app, settings, self._secrets.app_token, secret)
         try:
@@ -113,9 +118,20 @@ class SlackBot:
             self._flows = self._made_flows(host)
             await spaces.keep(transport, ready)
         finally:
-            self._online, self._transport, self._flows = False, None, None
+            self._online, self._transport, self._flows, self._app = False, None, None, None
             await transport.close()
             await spaces.close()
+
+    async def take_in(self, keep: Keep) -> None:
+        """Over HTTP a balancer brings everything to the host that serves."""
+        if self._settings.mode == "socket":
+            await standing_in.take_in(self._settings.api_url, self._secrets.app_token, keep)
+
+    def deals_now(self) -> bool:
+        return self._online
+
+    async def deal_with(self, payload: Payload) -> Mapping[str, Any] | None:
+        return None if self._app is None else await standing_in.deal_with(self._app, payload)
 
     def _made_flows(self, host: Ingest) -> Flows | None:
         if not self._settings.installs:

@@ -378,6 +378,39 @@ class Quotes(Protocol):
         """None for what is not there. Raises `DeliveryError`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What a platform brought, as it came."""
+
+    kind: str  # in the platform's words
+    body: Mapping[str, Any]  # JSON
+    again: bool  # dealt with a second time it changes nothing; else it is dealt with once at most
+    waits: bool = False  # somebody is told by the very acknowledgement: it has to wait for what is answered
+
+
+class Keep(Protocol):
+    async def __call__(self, payload: Payload) -> Mapping[str, Any]:
+        """What to acknowledge it with, once it is durable. Raises `HostBusy` for what is not to be acknowledged."""
+
+
+@runtime_checkable
+class TakesIn(Protocol):
+    """A bot whose platform brings each payload to one of several hosts: it hears for the one that serves."""
+
+    async def take_in(self, keep: Keep) -> None:
+        """Until cancelled; nothing is said, and nothing but the ways in is opened."""
+
+
+@runtime_checkable
+class DealsWith(Protocol):
+    """A bot that deals with what another host has heard for it."""
+
+    def deals_now(self) -> bool: ...
+
+    async def deal_with(self, payload: Payload) -> Mapping[str, Any] | None:
+        """What to acknowledge it with; None where it was not taken, and is to be tried again."""
+
+
 @dataclass
 class Bots:
     """The bots of this host by platform."""

@@ -18,6 +18,8 @@ from host.registry.where import DATABASE, ELSEWHERE, noted
 from sessiondb.errors import SessionError, Unavailable
 
 if TYPE_CHECKING:
+    from host.registry.hints import Hints
+    from host.registry.keeping import Keeper
     from host.registry.standby import Standby
 
 HERE = "the records of this folder are in host.db, and [cluster] names a database: leave it out, or begin with another `data`"
@@ -53,7 +55,19 @@ async def opened(
 
 async def standby(data: Path, url: str, disk: Disk) -> Standby:
     """What a node waits by, while another serves. Raises `SessionError`."""
-    made: Standby = extra.standby().Standby(url, await disk.run(nodes.own, data), disk)
+    made: Standby = extra.sharing().standby.Standby(url, await disk.run(nodes.own, data), disk)
+    return made
+
+
+def keeper(url: str, disk: Disk) -> Keeper:
+    """By which it keeps what it takes in. Raises `SessionError`."""
+    made: Keeper = extra.sharing().keeping.Keeper(url, disk)
+    return made
+
+
+def hints(url: str, channel: str, disk: Disk) -> Hints:
+    """Of what nodes tell one another. Raises `SessionError`."""
+    made: Hints = extra.sharing().hints.Hints(url, channel, disk)
     return made
 
 

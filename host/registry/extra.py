@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from host.registry.where import DATABASE
@@ -19,9 +20,9 @@ def by_extra() -> Any:
     return postgresql
 
 
-def standby() -> Any:
-    """The module of a node that waits. Raises `Unavailable`."""
+def sharing() -> Any:
+    """The modules of what nodes tell one another: `standby`, `keeping`, `hints`. Raises `Unavailable`."""
     by_extra()
-    from host.registry import standby
+    from host.registry import hints, keeping, standby
 
-    return standby
+    return SimpleNamespace(standby=standby, keeping=keeping, hints=hints)

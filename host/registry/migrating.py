@@ -122,7 +122,7 @@ def into_file(data: Path) -> Moved:
                 file, f"there is one, and a note that the records are in {url}: set one of them aside"
             )
         if not file.exists():
-            _put_mark(database, epoch, _to(node))
+            _leave(database, epoch, node)
             _draft(database, data)
             (data / DRAFT).rename(file)
             sqlite.sync(data)
@@ -174,6 +174,22 @@ def _put_mark(database: Connection, epoch: int, mark: str) -> None:
         else:
             database.execute("DELETE FROM meta WHERE key = %s", (MOVING,))
         _check(database, epoch)
+
+
+def _leave(database: Connection, epoch: int, node: Node) -> None:
+    """With the mark nodes that stand by take nothing in any more; what they took in before is dealt with first, for it was
+    acknowledged. Raises `Unavailable` while there is any."""
+    with database.transaction():
+        database.execute(
+            "LOCK TABLE taken_in IN SHARE MODE"
+        )  # whoever keeps something at this moment is waited for
+        [(left,)] = database.execute("SELECT count(*) FROM taken_in WHERE answer IS NULL").fetchall()
+        if left:
+            raise Unavailable(
+                DATABASE,
+                f"{left} that other nodes took in are not dealt with: let a host serve from it first",
+            )
+        _put_mark(database, epoch, _to(node))
 
 
 def _check(database: Connection, epoch: int) -> None:

@@ -52,8 +52,14 @@ SETTINGS = (
 MOVING = (
     "moving"  # in `meta`: its rows are on their way into it, or are older than a host.db by now (`migrating`)
 )
-# What SQLite brings with it and who leads; who else is there; who of them may lead. Each is known by a table of its own.
-STONES = (("leader", "postgresql.sql"), ("lease", "nodes.sql"), ("drained", "drained.sql"))
+# What SQLite brings with it and who leads; who else is there; who of them may lead; what those took in that do not. Each is
+# known by a table of its own.
+STONES = (
+    ("leader", "postgresql.sql"),
+    ("lease", "nodes.sql"),
+    ("drained", "drained.sql"),
+    ("taken_in", "taken_in.sql"),
+)
 SCHEMA = resources.files("host.registry").joinpath("schema")
 AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)  # nothing was changed: from the beginning
 
