@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from functools import cache
@@ -45,6 +46,14 @@ def identity(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return found.st_dev, found.st_ino
+
+
+def made(path: Path) -> tuple[int, int]:
+    """Its identity before SQLite opens it: taken later, one that is removed or exchanged meanwhile would pass for it for
+    ever. What is not there is made, empty, as SQLite does; what cannot be made SQLite says better."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+    return identity(path)
 
 
 def must_be_files(path: Path) -> None:

@@ -20,8 +20,8 @@ class Transactions:
     def __init__(self, path: Path, now: Callable[[], int]) -> None:
         self._path = path
         self._now = now
+        self._identity = shape.made(path)
         self._connection = open_writer(path, "inbound")
-        self._identity = shape.identity(path)
         self.blocked_since = 0  # ms UTC since when a reader keeps commits out, 0 when none does
         self._errands: list[Callable[[Any], None]] = []
         self._writing = False

@@ -22,6 +22,7 @@ from host.mailbox.rows import NewMessage
 from host.registry.db import HostDB
 from host.registry.sessions import Session
 from sessiondb import Address, Damaged, Full, SessionError, SessionFolder, Unavailable, content
+from tests.support.waiting import until
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -266,6 +267,31 @@ async def test_a_file_that_goes_away_or_is_exchanged_under_an_open_mailbox_is_ma
     assert first < second
     assert first < third
     assert [message.id for message in await mailboxes.use(one, lambda writer: writer.pending())] == ["c"]
+
+
+async def test_a_file_that_goes_away_while_it_is_opened_is_made_again(
+    tmp_path: Path, mailboxes: Mailboxes
+) -> None:
+    """The host went on with a file that has no name any more, and every runner found none."""
+    one = session(tmp_path, "one")
+    one.seq_high_water = first = await mailboxes.use(one, lambda writer: say(writer, "a"))
+    await mailboxes.close()
+    path = one.folder.inbound_db
+    busy = apsw.Connection(str(path))
+    busy.execute("BEGIN EXCLUSIVE")
+    opening = asyncio.create_task(mailboxes.use(one, lambda writer: say(writer, "b")))
+    async with asyncio.timeout(TIMEOUT):
+        await asyncio.to_thread(until, lambda: _times_open(path) == 2)
+        path.unlink()
+        busy.close()
+        assert await opening > first
+    seen = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    assert seen.execute("SELECT id FROM messages_in").fetchall() == [("b",)]
+    seen.close()
+
+
+def _times_open(path: Path) -> int:
+    return [os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()].count(str(path))
 
 
 class Counting(ThreadDisk):
