@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import aiohttp
+import pytest
 
 from bots.slack.bot import SlackBot
+from bots.slack.workspace import Workspace
 from host.ports.installs import Reply
 from tests.fakes.slack import FakeSlack
 from tests.support.slacking import PUBLIC
@@ -35,3 +40,25 @@ async def install(bot: SlackBot, where: FakeSlack) -> Reply:
     where.installs.where = where, where.bot
     address, cookie = await began(bot)
     return await bot.install("oauth_redirect", await agreed(address), cookie)
+
+
+@dataclass
+class Closing:
+    """Workspaces whose service is to end, and does so once it may."""
+
+    asked: list[str] = field(default_factory=list)
+    may: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def slow_closing(monkeypatch: pytest.MonkeyPatch) -> Closing:
+    held, close = Closing(), Workspace.close
+
+    async def slowly(space: Workspace) -> None:
+        held.asked.append(space.team)
+        with suppress(TimeoutError):  # of a test that fails before
+            async with asyncio.timeout(10):
+                await held.may.wait()
+        await close(space)
+
+    monkeypatch.setattr(Workspace, "close", slowly)
+    return held

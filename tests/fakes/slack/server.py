@@ -119,7 +119,7 @@ class Server:
             raise ApiError("invalid_auth")
         if core is not None and core.refuses:
             raise ApiError(core.refuses)
-        if core is not None and core.organisation is not None:
+        if core is not None and core.organisation is not None and call.token == core.organisation.token:
             answer = core.organisation.judge(core, call)
             if answer is not None:
                 return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +17,10 @@ from sessiondb import Address
 from sessiondb.content import Text
 from tests.fakes.slack import FakeSlack, Organisation
 from tests.support.discording import Notebook
-from tests.support.installing import install
+from tests.support.installing import install, slow_closing
 from tests.support.slack_app import clear_proxies
 from tests.support.slacking import delivery, online
+from tests.support.waiting import eventually
 
 TEXT = Text("coo")
 
@@ -127,6 +129,64 @@ async def test_what_changed_while_nobody_listened_is_asked_at_the_start_and_who_
         await install(bot, barn.slack)
         await stands(notebook, loft, "open")
         await bot.send(delivery(bot, TEXT, loft.place))
+
+
+async def test_what_is_due_while_an_organisation_or_a_workspace_installs_anew_waits_and_others_go_on(
+    grid: Grid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    barn, loft, notebook = grid.barn, grid.loft, Notebook()
+    closing = slow_closing(monkeypatch)
+    teams = (grid.whole.id, barn.slack.team_id)
+    grid.own.installs.whole, barn.slack.bot_token = None, "xoxb-fake-barn"
+    async with online(grid.own, tmp_path, notebook=notebook, installs=teams) as (bot, _):
+        await install(bot, barn.slack)  # with a token of its own
+        await stands(notebook, barn, "open")
+        grid.own.installs.whole = grid.whole
+        await install(bot, barn.slack)
+        for town in (barn, loft):
+            grid.whole.grant(town.slack)
+        await stands(notebook, loft, "open")
+
+        grid.whole.refuses = "token_revoked"
+        anew = asyncio.create_task(install(bot, barn.slack))
+        await eventually(lambda: closing.asked)
+        assert closing.asked == [loft.slack.team_id], "another's token is none of its business"
+        with pytest.raises(Offline, match="is not connected"):
+            await bot.send(delivery(bot, TEXT, loft.place))
+        await bot.send(delivery(bot, TEXT, barn.place))
+        closing.may.set()
+        await anew
+        await loft.slack.wait_until(lambda: grid.whole.token in {call.token for call in loft.slack.calls()})
+        loft.ask("served again?")
+        await notebook.next(1)
+        await bot.send(delivery(bot, TEXT, loft.place))
+        assert {call.token for call in barn.slack.calls("chat.postMessage")} == {barn.slack.bot_token}
+
+        closing.may.clear()
+        grid.own.installs.whole = None
+        anew = asyncio.create_task(install(bot, barn.slack))
+        await eventually(lambda: barn.slack.team_id in closing.asked)
+        with pytest.raises(Offline, match="is not connected"):
+            await bot.send(delivery(bot, TEXT, barn.place, key="00ff00ff00ff00f2"))
+        closing.may.set()
+        await anew
+        barn.ask("and here?")
+        await notebook.next(2)
+        await bot.send(delivery(bot, TEXT, barn.place, key="00ff00ff00ff00f2"))
+        assert (barn.texts(), loft.texts()) == (["coo", "coo"], ["coo"])
+        grid.whole.uninstall(loft.slack)
+        await stands(notebook, loft, "gone")
+        await eventually(lambda: notebook.kept.installs[grid.whole.id].ended)
+
+    def asked() -> int:
+        return sum(call.token == grid.whole.token for call in grid.own.calls("auth.test"))
+
+    before = asked()
+    async with online(grid.own, tmp_path, notebook=notebook, installs=teams) as (bot, _):
+        await bot.send(delivery(bot, TEXT, barn.place, key="00ff00ff00ff00f3"))
+        with pytest.raises(Offline, match="the app was removed"):
+            await bot.send(delivery(bot, TEXT, loft.place))
+        assert asked() == before, "an organisation that ended is asked for nothing"
 
 
 async def test_workspaces_of_an_organisation_that_cannot_be_asked_wait_with_it_and_not_for_ever(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from sessiondb import Address
 from sessiondb.content import Question, Text
 from tests.fakes.slack import Channel, FakeSlack, Fault, Message, User
 from tests.support.discording import Notebook, connected
-from tests.support.installing import agreed, began, install
+from tests.support.installing import agreed, began, install, slow_closing
 from tests.support.signing_in import came_back
 from tests.support.slack_app import free_port
 from tests.support.slacking import PUBLIC, delivery, online
@@ -99,7 +100,10 @@ async def test_a_workspace_that_installs_the_app_is_served_at_once_and_with_its_
 
 
 async def test_one_that_removes_the_app_is_served_no_more_until_it_installs_it_again(
-    towns: tuple[Town, Town], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    towns: tuple[Town, Town],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one, other = towns
     everywhere = Address("slack", other.slack.team_id, "")
@@ -126,6 +130,18 @@ async def test_one_that_removes_the_app_is_served_no_more_until_it_installs_it_a
         other.slack.say(other.ann, other.channel, f"{other.slack.mention()} still there?")
         await notebook.next(1)
         assert notebook.stands[everywhere] == "open"
+        # What is due while it is installed anew waits for that.
+        closing = slow_closing(monkeypatch)
+        anew = asyncio.create_task(install(bot, other.slack))
+        await eventually(lambda: closing.asked)
+        with pytest.raises(Offline, match="is not connected"):
+            await sent(bot, other.address, "00ff00ff00ff00f2")
+        closing.may.set()
+        await anew
+        other.slack.say(other.ann, other.channel, f"{other.slack.mention()} and now?")
+        await notebook.next(2)
+        await sent(bot, other.address, "00ff00ff00ff00f2")
+        assert other.texts() == ["coo", "coo"]
 
 
 async def test_one_that_removed_the_app_while_nobody_listened_is_known_by_its_refusal_and_waited_for_some_days(
