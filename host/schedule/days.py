@@ -47,6 +47,7 @@ NAMED_MONTH = (
     rf"(?:on )?(?:the )?{_ORDINAL} (?:of )?(?P<m>{MONTH}){_YEAR}",
     rf"(?:on )?(?P<m>{MONTH}) (?:the )?(?P<d>\d{{1,2}})(?:st|nd|rd|th)?{_YEAR}",
 )
+_PART = re.compile(r"\b(?:morning|afternoon|evening|night)$")
 _DATES = (
     r"(?:on )?(?P<y>\d{4})-(?P<n>\d{1,2})-(?P<d>\d{1,2})",
     r"(?:on )?(?P<d>\d{1,2})\.(?P<n>\d{1,2})(?:\.(?P<y>\d{4})|\.)",
@@ -261,4 +262,9 @@ def _within(pattern: str, said: str) -> re.Match[str] | None:
 
 
 def _without(said: str, found: re.Match[str]) -> str:
-    return " ".join(f"{said[: found.start()]} {said[found.end() :]}".replace(",", " ").split())
+    """A time on one side of it, or "at 9 … morning": of numbers on both nobody knows which is the hour."""
+    before, behind = (
+        " ".join(part.replace(",", " ").split()) for part in (said[: found.start()], said[found.end() :])
+    )
+    whole = f"{before} {behind}".strip()
+    return whole if not before or not behind or _PART.search(whole) else f"{before} | {behind}"

@@ -49,7 +49,7 @@ _TENS = re.compile(r"\b(twenty|thirty|forty|fifty)[- ](one|two|three|four|five|s
 def understood(text: str, now: int, zone: str) -> When:
     """`now` in ms UTC; `zone` is the person's. Raises `ScheduleError`."""
     known_zone(zone)
-    said = " ".join(unicodedata.normalize("NFKC", text).casefold().replace("’", "'").split()).strip(" .!")
+    said = " ".join(unicodedata.normalize("NFKC", text).casefold().replace("’", "'").split()).strip(" .!,;?")
     if re.fullmatch(r"(?:on )?\d{1,2}\.\d{1,2}", said) and text.rstrip().endswith("."):
         said += "."  # a day of a month
     if not said or len(said) > LONGEST:
@@ -59,6 +59,9 @@ def understood(text: str, now: int, zone: str) -> When:
     for pattern, words in _PLAINLY:
         said = pattern.sub(words, said)
     said = _TENS.sub(lambda found: str(clocks.NUMBERS[found[1]] + clocks.NUMBERS[found[2]]), said)
+    said = said.strip(" ,;?!")
+    if not said:
+        raise _not_understood(text)
     said, named = clocks.zoned(said)
     if named:
         return replace(understood(said, now, named), zone=named)

@@ -38,6 +38,8 @@ def read(text: str, now: datetime = NOW) -> str:
         ("tomorrow", "2026-11-29 09:00"),
         ("tomorrow at half past nine", "2026-11-29 09:30"),
         ("9am tomorrow", "2026-11-29 09:00"),
+        ("at 8 tomorrow evening", "2026-11-29 20:00"),
+        ("in the evening, tomorrow?", "2026-11-29 18:00"),
         ("tomorrow evening at 8", "2026-11-29 20:00"),
         ("quarter to ten", "2026-11-29 09:45"),
         ("the day after tomorrow at noon", "2026-11-30 12:00"),
@@ -172,7 +174,8 @@ def test_again_and_again(said: str, cron: str) -> None:
         "every second", "every 5 seconds", "every other day", "every second monday", "every 2 weeks", "every 40 minutes",
         "every day at", "every monday at 9 until christmas", "on monday at 9 and friday at 10", "in 0 minutes",
         "in 999999 days", "march at 9", "x" * 5_000, "in 5 seconds", "every 0 minutes", "at 9 \x00",
-        "9 9", "9 to 5 on weekdays", "every day except sunday", "in 1h 90", "in 1:30", "31.11. at 9", "24.12.26", "5 4 3 2 1",
+        "9 9", "9 mon 24", "9 december 24 10", ",", "?", ".,",
+        "9 to 5 on weekdays", "every day except sunday", "in 1h 90", "in 1:30", "31.11. at 9", "24.12.26", "5 4 3 2 1",
         "tomorrow every day", "every monday at 9 every tuesday", "monday at 9 and friday at 10", "in 20 minutes every day",
     ],
 )  # fmt: skip
