@@ -21,6 +21,7 @@ from tests.fakes.slack import FakeSlack, Fault
 from tests.support.discording import Notebook
 from tests.support.slack_app import clear_proxies, web_client
 from tests.support.slacking import online
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -167,7 +168,7 @@ async def test_a_side_question_that_fails_degrades_the_event_and_loses_nothing(
         assert (await notebook.next(3)).value == ":eyes:"
 
 
-async def test_a_channel_that_becomes_private_is_told_of_at_once_and_at_the_next_connect(
+async def test_a_channel_that_becomes_private_or_is_renamed_is_told_of_at_once_and_at_the_next_connect(
     slack: FakeSlack, tmp_path: Path
 ) -> None:
     ann = slack.add_user("ann")
@@ -185,11 +186,16 @@ async def test_a_channel_that_becomes_private_is_told_of_at_once_and_at_the_next
         channel.kind = "group"
         slack.post(channel, {"user": ann.id, "subtype": "channel_convert_to_private", "text": ""})
         await notebook.until(lambda: notebook.became.get(place) == "private")
+        assert notebook.named[place] == "general"
+        slack.rename(channel, "lobby")
+        await eventually(lambda: notebook.named[place] == "lobby")
         assert notebook.events == []
+    slack.rename(channel, "renamed-while-nobody-listened")
     channel.kind = "channel"
     slack.courier.close()
     async with online(slack, tmp_path, notebook=notebook):
         await notebook.until(lambda: notebook.became.get(place) == "public")
+        await eventually(lambda: notebook.named[place] == "renamed-while-nobody-listened")
 
 
 async def test_guests_and_people_of_other_organisations_are_known_as_such(
