@@ -20,6 +20,7 @@ from host.registry import orders
 from host.registry.db import open_host_db
 from host.registry.where import DATABASE, NotYet, noted
 from host.schedule import desk
+from host.words import as_it_is
 
 
 def bring_in(settings: Config, file: Path) -> None:
@@ -31,7 +32,7 @@ def bring_in(settings: Config, file: Path) -> None:
             except json.JSONDecodeError as error:
                 raise NothingFoundError(f"{file}, line {number}: not JSON") from error
             except ScheduleError as error:
-                raise ScheduleError(f"{file}, line {number}: {error}") from error
+                raise ScheduleError(as_it_is(f"{file}, line {number}: {error}")) from error
 
 
 def add(settings: Config, task: dict[str, Any]) -> None:
@@ -41,7 +42,7 @@ def add(settings: Config, task: dict[str, Any]) -> None:
     try:
         desk.wished(desk.Added.model_validate(task), settings, now_ms())
     except ValidationError as error:
-        raise ScheduleError("not a task as `dovecote tasks export` prints it") from error
+        raise ScheduleError(as_it_is("not a task as `dovecote tasks export` prints it")) from error
     order(Path(settings.data), "add", task)
 
 

@@ -73,7 +73,7 @@ NOT_CRON = frozenset(  # as the library says it
 class ScheduleError(ValueError):
     """It cannot be scheduled; `.text` is for a person."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: Sentence) -> None:
         super().__init__(text)
         self.text = as_it_is(text)
 

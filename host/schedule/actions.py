@@ -18,6 +18,7 @@ from host.schedule import changes, index, orders
 from host.schedule.homes import Homes
 from host.schedule.orders import Nothing, Order, Wish
 from host.schedule.service import Scheduler
+from host.words import many, say
 from sessiondb import SessionError, content
 from sessiondb.records import Address
 
@@ -115,18 +116,22 @@ class TaskActions:
             asked = {task.id for task in (*here, *await self._elsewhere_of(session))} - {order.task_id}
             if len(asked) >= order.limits.most:
                 raise ScheduleError(
-                    f"there are {len(asked)} tasks of this conversation already; cancel some first"
+                    many(
+                        "there is {count} task of this conversation already; cancel it first",
+                        "there are {count} tasks of this conversation already; cancel some first",
+                        len(asked),
+                    )
                 )
             home, place = await self._homes.of_new(session, order, order.asked, self._now())
             return home, replace(order, address=place)
         found = await self._db.read(lambda connection: index.home(connection, order.task_id))
         if found is None or session.id not in (found.session_id, found.made_in):
-            raise ScheduleError(f"there is no task {order.task_id}")
+            raise ScheduleError(say("there is no task {id}", id=order.task_id))
         if found.session_id == session.id:
             return session, order
         homes = await self._scheduler.sessions([found.session_id])
         if not homes:
-            raise ScheduleError(f"there is no task {order.task_id}")
+            raise ScheduleError(say("there is no task {id}", id=order.task_id))
         if order.name not in WITHDRAWING:
             await self._homes.judge(session, order, homes[0])
         return homes[0], order

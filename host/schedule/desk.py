@@ -31,7 +31,7 @@ from host.schedule.homes import Homes
 from host.schedule.orders import One, Order, Update, Wish
 from host.schedule.service import Scheduler
 from host.schedule.trials import Trials, Tried
-from host.words import Sentence, joined, known, moment, say
+from host.words import Sentence, as_it_is, clauses, joined, known, moment, say
 from sessiondb import SessionError
 from sessiondb.records import Address
 
@@ -256,7 +256,7 @@ class Desk:
         home = await self._db.read(lambda connection: index.home(connection, task_id))
         found = await self._scheduler.sessions([home.session_id]) if home is not None else []
         if not found:
-            raise ScheduleError(f"there is no task {task_id}")
+            raise ScheduleError(say("there is no task {id}", id=task_id))
         asked = self._order(id_, One(task_id=task_id), found[0].address, found[0].agent, NAMES[order])
         return await self._scheduler.carry_out(found[0], asked)
 
@@ -363,10 +363,16 @@ _COUNT = "SELECT count(*) FROM due JOIN sessions ON sessions.id = due.session_id
 def wished(added: Added, settings: Config, now: int) -> Wish:
     """What can be told before anything is done. Raises `ScheduleError`."""
     if added.agent not in settings.agents:
-        raise ScheduleError(f"there is no agent {added.agent!r}; known: {', '.join(settings.agents)}")
+        raise ScheduleError(
+            say(
+                "there is no agent {agent}; known: {known}",
+                agent=repr(added.agent),
+                known=clauses(settings.agents),
+            )
+        )
     platform, workspace, *_ = added.to
     if problem := config.without_workspace(platform, workspace):
-        raise ScheduleError(problem)
+        raise ScheduleError(as_it_is(problem))
     wish = orders.wish(added.wish)
     agent = settings.agents[added.agent]
     changes.schedule_of(wish, settings.host.zone, now, int(agent.shortest_task_interval * 1000))

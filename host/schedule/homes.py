@@ -18,6 +18,7 @@ from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.schedule.orders import Limits, Order, Wish
 from host.schedule.readers import Readers
+from host.words import clauses, say
 from sessiondb.records import Address
 
 CHANNEL = "channel"  # the destination that means: the channel of this conversation
@@ -44,7 +45,7 @@ class Homes:
         if place == here or (direct and place == here._replace(thread_id="")):
             return session, here
         if (scope := self._of_guests(session, place)) == "":
-            raise ScheduleError("a conversation with guests has tasks in its own channel alone")
+            raise ScheduleError(say("a conversation with guests has tasks in its own channel alone"))
         if scope is None:
             scope = await self._db.read(lambda connection: _scope(connection, place))
             await self._judge(session, order.people, here, place, scope)
@@ -102,9 +103,12 @@ class Homes:
     async def _listed(self, session: Session, name: str, here: Address) -> Address:
         found = await self._mailboxes.use(session, lambda writer: _destination(writer, name))
         if isinstance(found, list):
-            known = ", ".join([CHANNEL, *found])
             raise ScheduleError(
-                f"unknown destination {name!r}; known: {known}, or none for this conversation"
+                say(
+                    "unknown destination {name}; known: {known}, or none for this conversation",
+                    name=repr(name),
+                    known=clauses([CHANNEL, *found]),
+                )
             )
         if not found.workspace_id and found.channel_type == here.channel_type:
             return found._replace(workspace_id=here.workspace_id)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from host.config.recurrence import ScheduleError
 from host.mailbox.missed import Policy
 from host.mailbox.tasks import Source
+from host.words import as_it_is
 from sessiondb.records import Address
 
 Title = Annotated[
@@ -164,4 +165,4 @@ def _valid(kind: type[M], arguments: dict[str, Any]) -> M:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         problem = first["msg"].removeprefix("Value error, ")
-        raise ScheduleError(f"{where}: {problem}" if where else problem) from error
+        raise ScheduleError(as_it_is(f"{where}: {problem}" if where else problem)) from error

@@ -18,13 +18,16 @@ from host.ports.bot import Bots, DeliveryError
 from host.ports.people import TellsReaders
 from host.registry import sessions
 from host.registry.port import Registry, Statements
+from host.words import say
 from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
 
 LONGEST = 5.0  # s a platform has to tell
-NOT_FOR_GUESTS = "it would run with what all public channels share, which not everybody who asks sees: ask for it in that channel"
-NOT_THEIRS = "it would run with what is kept in a private channel that whoever asks does not read now"
+NOT_FOR_GUESTS = say(
+    "it would run with what all public channels share, which not everybody who asks sees: ask for it in that channel"
+)
+NOT_THEIRS = say("it would run with what is kept in a private channel that whoever asks does not read now")
 
 _MEMBERS = (
     "SELECT user_id FROM users WHERE channel_type = ? AND workspace_id IN (?, ?)"

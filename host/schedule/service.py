@@ -30,6 +30,7 @@ from host.registry.sessions import Session, Sessions
 from host.registry.standing import Ended
 from host.schedule import changes, ended, index
 from host.schedule.orders import Order
+from host.words import as_it_is, say
 from sessiondb import SessionError
 
 log = logging.getLogger(__name__)
@@ -227,7 +228,7 @@ class Scheduler:
         self._with_tasks.add(session.id)
         async with self._one[session.id]:
             if not await self._db.write(functools.partial(_lower, session_id=session.id, order=order)):
-                raise ScheduleError("it got an id that another task has; ask for it once more")
+                raise ScheduleError(say("it got an id that another task has; ask for it once more"))
             try:
                 yield
             finally:
@@ -240,7 +241,7 @@ class Scheduler:
         async with self.changing(session, order):
             ok, text = await self._mailboxes.use(session, lambda w: changes.carry_out_once(w, order, now))
         if not ok:
-            raise ScheduleError(text)
+            raise ScheduleError(as_it_is(text))
         return text
 
     async def declare(self, session: Session, order: Order) -> None:
