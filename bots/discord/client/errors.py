@@ -22,6 +22,7 @@ UNKNOWN_MESSAGE = 10008
 TOO_LARGE = 40005
 MISSING_ACCESS = 50001
 CANNOT_DM = 50007
+NO_TEXT = 50008  # a channel that takes no messages
 MISSING_PERMISSIONS = 50013
 INVALID_FORM = 50035
 THREAD_LOCKED = 50083
@@ -34,6 +35,7 @@ _REFUSALS = {
     TOO_LARGE: "the file is larger than is taken here",
     MISSING_ACCESS: "the bot may not see this channel: give its role View Channel",
     CANNOT_DM: "this person takes no direct messages from the bot",
+    NO_TEXT: "a forum has posts, and nothing can be said in it beside them",
     MISSING_PERMISSIONS: "the bot lacks a permission in this channel: invite it anew (`dovecote setup discord`)",
     THREAD_LOCKED: "the thread is locked",
 }

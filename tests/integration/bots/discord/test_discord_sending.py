@@ -302,6 +302,12 @@ async def test_the_same_words_said_before_the_question_are_not_taken_for_its_ans
         assert await last.lookup(lost) == receipt
 
 
+async def test_what_is_to_be_said_in_a_forum_beside_its_posts_is_refused_in_words(room: Room) -> None:
+    forum = room.server.add_forum(room.guild)
+    with pytest.raises(Rejected, match="a forum has posts, and nothing can be said in it"):
+        await room.bot.send(delivery(room.bot, HELLO, place(forum)))
+
+
 async def test_a_reaction_to_a_forum_post_lands_on_it(room: Room) -> None:
     forum = room.server.add_forum(room.guild)
     thread, post = room.server.post_in_forum(room.ada, forum, "Topic", "what now?")
