@@ -114,8 +114,10 @@ class Faults:
             folder = chance.choice(folders)
             name = chance.choice(("inbound", "outbound"))
             how = chance.choice(("lost", "emptied", "cut", "overwritten"))
-            if how in ("cut", "overwritten") and not world.disk.is_quiet(str(folder / name / f"{name}.db")):
-                return  # what a commit under way leaves behind would undo that
+            if not world.disk.is_quiet(str(folder / name / f"{name}.db")):
+                if how in ("cut", "overwritten"):
+                    return  # what a commit under way leaves behind would undo that
+                world.half_undone.add(folder.name)
             world.ruined[folder.name] = name
             world.ruined_at[folder.name] = len(world.platform.accepted)
             world.outcome.counted[f"{name}.db {how}"] += 1

@@ -86,6 +86,9 @@ class _Laws:
             _session(folder, world.forgotten) for folder in sorted((world.data / "sessions").glob("*"))
         ]
         self._waiting_for_an_operator = {id_ for id_, which in world.ruined.items() if which == "outbound"}
+        self._pruned = {
+            row["id"] for each in self.sessions for row in world.forgotten.rows(each.id, "messages_in")
+        }
         self._rows = {id_: row for session in self.sessions for id_, row in session.messages.items()}
         self._tasks = {row["id"]: row for s in self.sessions for row in s.tasks}
         notices = rows_of(world.data / "host.db", "SELECT about, chunk FROM notices")
@@ -279,6 +282,8 @@ class _Laws:
                 stored = self._world.platform.verdicts.get(change.message_id) is Verdict.STORED
                 if row is None or not stored or change.message_id in self._rows or self._undeliverable(said):
                     continue
+                if row["id"] in self._pruned and change.text not in json.loads(row["content"])["text"]:
+                    continue  # when it was changed there was nothing left of it
                 posts = [
                     post for post in self._posts if (m := OURS.match(post.text)) and int(m[2]) == said.number
                 ]
@@ -305,7 +310,7 @@ class _Laws:
             )
             world.outcome.counted[f"{which}.db ruined"] += 1
             world.outcome.counted[f"{which}.db ruined and told"] += told
-            if later and not told and not self._is_whole(id_, which):
+            if later and not told and id_ not in world.half_undone and not self._is_whole(id_, which):
                 self._violated(
                     Law.TOLD, f"{id_}: {which}.db was ruined, {len(later)} came later, nobody is told"
                 )

@@ -85,6 +85,8 @@ class World:
         self.commits: Counter[tuple[str, str]] = Counter()  # by kind of process and database
         self.committed_at: dict[tuple[str, str], float] = {}  # the last one of those; loop's time
         self.ruined: dict[str, str] = {}  # sessions of which somebody damaged or lost a file: which
+        # A commit was under way: its journal may bring back a part of the file, in which nobody meets what is missing.
+        self.half_undone: set[str] = set()
         self.ruined_at: dict[str, int] = {}  # how many events had been accepted by then
         self.people = People(self._fork(), self.platform, self.chance.randint(6, 14))
         self.topics = topics.of(self)
