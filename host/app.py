@@ -24,6 +24,7 @@ from host.ports.events import InboundEvent, Ingested
 from host.registry import elsewhere, installation, installs, links, nodes, resumption, taking_in
 from host.registry.port import Registry
 from host.registry.sessions import Session
+from host.upkeep import leaving
 from host.upkeep.backups import scratch, upgrading
 from host.upkeep.service import Manager
 from host.web import WebServer
@@ -190,10 +191,13 @@ class Host:
         data = Path(self._config.data).resolve()
         standby = await elsewhere.standby(data, self._url, self._parts.disk)
         keeper = elsewhere.keeper(self._url, self._parts.disk)
-        taking = [
+        beside = [
             asyncio.create_task(_take_in(bot, keeper), name=f"taking-in:{bot.channel_type}")
             for bot in self._bots.by_platform.values()
         ]
+        beside.append(
+            asyncio.create_task(leaving.keep_clear(data, standby, self._parts.disk), name="leaving")
+        )
         try:
             while not self._stopping.is_set():
                 self._manager.goes_on()
@@ -203,9 +207,9 @@ class Host:
             pulse.end(data)
             return False
         finally:
-            for task in taking:
+            for task in beside:
                 task.cancel()
-            await asyncio.gather(*taking, return_exceptions=True)
+            await asyncio.gather(*beside, return_exceptions=True)
             await keeper.close()
             await standby.close()
 

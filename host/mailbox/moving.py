@@ -18,23 +18,23 @@ from host.mailbox import remaking
 from host.mailbox.inbound import InboundWriter
 from host.registry.port import Statements
 from host.registry.sessions import Session
-from sessiondb import Full, content
+from sessiondb import Full, SessionFolder, content
 
 
 def is_elsewhere(session: Session, node: str) -> bool:
     return bool(node and session.node and session.node != node)
 
 
-def clear(session: Session) -> None:
+def clear(folder: SessionFolder) -> None:
     """Raises `Full`. The folder of the conversation's work stays: what an agent made there is nowhere else."""
-    for folder in (session.folder.inbound, session.folder.outbound):
+    for part in (folder.outbound, folder.inbound):
         with contextlib.suppress(FileNotFoundError):
             try:
-                shutil.rmtree(folder)
+                shutil.rmtree(part)
             except FileNotFoundError:
                 raise
             except OSError as error:
-                raise Full(folder, error.strerror or "cannot be taken away") from error
+                raise Full(part, error.strerror or "cannot be taken away") from error
 
 
 def arrive(connection: Statements, session: Session, node: str) -> None:

@@ -90,7 +90,7 @@ class Mailboxes:
         elsewhere = moving.is_elsewhere(session, self._db.node)
         if elsewhere:
             session.damaged = remaking.MOVED
-            await self._disk.run(moving.clear, session)
+            await self._disk.run(moving.clear, session.folder)
         writer = await self._disk.run(self._open_writer, session)
         try:
             await self._make_again(session, writer)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 
 import psycopg
 
@@ -13,7 +14,7 @@ from host.folders.disk import Disk
 from host.registry import leases
 from host.registry.leases import Connection
 from host.registry.nodes import Node
-from host.registry.postgresql import connect
+from host.registry.postgresql import connect, translated
 from sessiondb.errors import SessionError
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ class Standby:
         self._node = node
         self._disk = disk
         self._connection: Connection | None = None
+        self._making = threading.Lock()
 
     async def is_time(self, stopping: asyncio.Event) -> bool:
         """Whether to try and serve: at once when the lease was given back, else after a look. A database that does not answer
@@ -42,6 +44,10 @@ class Standby:
                 for one in waiting:
                     one.cancel()
         return not stopping.is_set() and await self._disk.run(self._look)
+
+    async def elsewhere(self, ids: Sequence[str]) -> list[str]:
+        """Those of the conversations whose files are another node's by now. Raises `SessionError`."""
+        return await self._disk.run(self._elsewhere, list(ids))
 
     async def close(self) -> None:
         await self._disk.run(self._close)
@@ -61,18 +67,29 @@ class Standby:
 
     def _look(self) -> bool:
         try:
-            if self._connection is None:
-                self._connection = connect(self._url)
-                self._connection.execute(leases.QUICK)
-                self._connection.execute(f"LISTEN {leases.CHANNEL}")
-            leases.show(self._connection, self._node)
-            return leases.is_free(self._connection, self._node)
+            connection = self._at_hand()
+            leases.show(connection, self._node)
+            return leases.is_free(connection, self._node)
         except psycopg.errors.SerializationFailure:
             return False
         except (SessionError, psycopg.Error) as error:
             log.warning("Standing by without a database: %s", error, extra={"action": "standby_blind"})
             self._close()
             return False
+
+    def _at_hand(self) -> Connection:
+        with self._making:
+            if self._connection is None:
+                made = connect(self._url)
+                made.execute(leases.QUICK)
+                made.execute(f"LISTEN {leases.CHANNEL}")
+                self._connection = made
+            return self._connection
+
+    def _elsewhere(self, ids: list[str]) -> list[str]:
+        sql = "SELECT id FROM sessions WHERE id = ANY(%s) AND node NOT IN ('', %s)"
+        with translated():
+            return [str(id_) for (id_,) in self._at_hand().execute(sql, (ids, self._node.id)).fetchall()]
 
     def _close(self) -> None:
         if self._connection is not None:

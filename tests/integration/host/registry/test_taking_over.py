@@ -94,7 +94,7 @@ async def test_a_node_that_comes_back_with_its_old_files_believes_none_of_them(
         both.say("C1", "two")
         await both.until(lambda: len(both.posts("C1")) == 2)
         await both.ada.start()
-        await both.until(lambda: "Standing by" in both.ada.log())
+        await both.until(lambda: "Its files are another node's by now" in both.ada.log())
         await both.bob.kill()
         both.say("C1", "three")
         await both.until(lambda: len(both.posts("C1")) == 3)

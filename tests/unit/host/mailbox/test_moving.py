@@ -29,8 +29,8 @@ def test_files_from_an_earlier_time_go_and_what_an_agent_made_stays(
     made.parent.mkdir(parents=True, exist_ok=True)
     made.write_bytes(b"plot")
     assert session.folder.inbound_db.exists()
-    moving.clear(session)
-    moving.clear(session)
+    moving.clear(session.folder)
+    moving.clear(session.folder)
     assert not session.folder.inbound.exists()
     assert not session.folder.outbound.exists()
     assert made.read_bytes() == b"plot"

@@ -1,0 +1,63 @@
+"""What lies on a node of conversations that went on on another one: older than what that one has, and nobody's to read any more.
+
+Their two files and attachments go while the node stands by, when nothing else works on them; what an agent made in its working
+folder is nowhere else, and stays. A crash between two leaves the rest to the next round, or to the moment in which the
+conversation comes back (`mailbox.moving`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from host.folders.disk import Disk
+from host.mailbox import moving
+from sessiondb import SessionError, SessionFolder
+from sessiondb.signals import RunnerLock
+
+log = logging.getLogger(__name__)
+
+EVERY = 600.0  # s between two rounds
+PORTION = 500  # conversations that are asked for at a time
+
+
+class Asks(Protocol):
+    async def elsewhere(self, ids: Sequence[str]) -> list[str]:
+        """Those of the conversations whose files are another node's by now."""
+
+
+async def keep_clear(data: Path, asks: Asks, disk: Disk) -> None:
+    """Until cancelled."""
+    while True:
+        try:
+            await _round(data / "sessions", asks, disk)
+        except (SessionError, OSError) as error:
+            log.warning("What other nodes have by now stays here: %s", error, extra={"action": "not_left"})
+        await asyncio.sleep(EVERY)
+
+
+async def _round(sessions: Path, asks: Asks, disk: Disk) -> None:
+    ids = await disk.run(_with_files, sessions)
+    for first in range(0, len(ids), PORTION):
+        for id_ in await asks.elsewhere(ids[first : first + PORTION]):
+            if await disk.run(_leave, SessionFolder(sessions / id_)):
+                log.info("Its files are another node's by now", extra={"action": "left", "session": id_})
+
+
+def _with_files(sessions: Path) -> list[str]:
+    if not sessions.is_dir():
+        return []
+    return sorted(path.name for path in sessions.iterdir() if (path / "inbound").is_dir())
+
+
+def _leave(folder: SessionFolder) -> bool:
+    """False while a runner of an earlier life is not over yet. Raises `Full`, `OSError`."""
+    if folder.outbound.is_dir():
+        if (lock := RunnerLock.acquire(folder.runner_lock)) is None:
+            return False
+        lock.release()
+    moving.clear(folder)
+    return True
