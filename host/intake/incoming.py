@@ -73,6 +73,8 @@ class IncomingFiles:
                 )
         except (DeliveryError, TimeoutError) as error:
             log.warning("What was reacted to is not known: %s", error, extra={"action": "fetch_failed"})
+        except Exception:
+            log.exception("A bot broke its contract", extra={"action": "bot_error"})
         return replace(event, parts=(*event.parts, found or content.Part("quoted", UNREAD)))
 
     async def _all(
@@ -110,6 +112,11 @@ class IncomingFiles:
             raise FetchError("it took too long") from error
         except OSError as error:
             raise FetchError(f"it could not be stored ({error.strerror})") from error
+        except FetchError:
+            raise
+        except Exception as error:  # a bot's bug costs this file, not its message nor those behind it
+            log.exception("A bot broke its contract", extra={"action": "bot_error"})
+            raise FetchError("a fault of the host's own") from error
 
     async def _one(
         self, bot: Fetches, going: _Fetching, file: IncomingFile, folder: Path

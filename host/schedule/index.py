@@ -112,7 +112,8 @@ def note_time(connection: Statements, now: int) -> None:
 def latest_time(connection: Statements) -> int:
     """A clock that shows less than this was set back, and bounds may lie further off than they should. ms UTC, 0 if unknown."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (LATEST,)).fetchone()
-    return int(str(row[0])) if row is not None else 0
+    found = "" if row is None else str(row[0])
+    return int(found) if found.isdecimal() else 0
 
 
 def set_time(connection: Statements, now: int) -> None:

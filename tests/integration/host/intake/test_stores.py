@@ -32,6 +32,8 @@ class HangingBot(MemoryBot):
             await asyncio.Event().wait()
         if file.reference == "gone":
             raise FetchError("it is gone")
+        if file.reference == "odd":
+            raise KeyError("a field of a payload that is not there")
         path.write_text("what the note says")
         return Fetched()
 
@@ -65,7 +67,11 @@ async def test_the_host_ends_at_once_while_a_download_hangs_and_begins_it_anew(t
     bot.hangs = False
     async with serving(config(tmp_path, host={"sweep_every": 0.2}), bot) as (host, _):
         assert await host.settled(said.message_id) == "completed"
-    assert bot.said("c") == ["read this"]
+        assert bot.said("c") == ["read this"]
+        odd = replace(
+            NOTE, reference="odd"
+        )  # over which the bot itself breaks: its message was never answered
+        assert await host.settled((await bot.say("c", "and this", files=(odd,))).message_id) == "completed"
     [file] = tmp_path.glob("sessions/*/inbound/files/*/*")
     assert file.read_text() == "what the note says"
 
