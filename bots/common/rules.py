@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from host.ports import money
 from host.ports.controls import NO_MODELS, NO_TOOLS, SERVER, ChannelRules
-from host.words import Sentence, called, languages, say
+from host.words import Sentence, called, languages, many, say
 from sessiondb.options import EFFORTS
 
 TITLE = say("Who answers here")
@@ -72,6 +72,17 @@ class WrongInput(Exception):
         super().__init__(text)
         self.field = field
         self.text = text
+
+
+def groups_hint(left: int) -> Sentence:
+    """`left`: so many have no room in the menu."""
+    if not left:
+        return GROUPS_HINT
+    return many(
+        "Beside the people above. {count} more has no room here: the page takes ids.",
+        "Beside the people above. {count} more have no room here: the page takes ids.",
+        left,
+    )
 
 
 def choices(known: Sequence[str], chosen: str, most: int) -> dict[str, str]:

@@ -169,7 +169,8 @@ def _groups(known: Mapping[str, str], askers: Sequence[str]) -> list[Json]:
     if not choices:
         return []
     menu = _several(GROUPS, choices, chosen)
-    return [_input(GROUPS, rules.GROUPS_LABEL, menu, rules.GROUPS_HINT, optional=True)]
+    hint = rules.groups_hint(len(names) - len(choices))
+    return [_input(GROUPS, rules.GROUPS_LABEL, menu, hint, optional=True)]
 
 
 def _words(action: str, now: str, most: int) -> Json:

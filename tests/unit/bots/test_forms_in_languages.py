@@ -27,6 +27,7 @@ from host.words import languages, told
 from sessiondb import Address
 
 HERE = Address("slack", "T1", "C1")
+GROUPS = {f"S{number}": f"@group-{number}" for number in range(130)}
 TOOLS = ("bash", "memory", "mcp:github")
 LIMITS = {"title": 24, "submit": 24, "close": 24, "label": 2_000, "hint": 2_000}  # of Slack's views
 BUTTON, OPTION, CONFIRM_TITLE, CONFIRM_BUTTON, HEADER = 75, 75, 100, 30, 150
@@ -35,7 +36,7 @@ BUTTON, OPTION, CONFIRM_TITLE, CONFIRM_BUTTON, HEADER = 75, 75, 100, 30, 150
 def views() -> list[dict[str, Any]]:
     asked = Asked("k", (), HERE, "1.2", True)
     return [
-        rules.modal("C1", ChannelRules(), rules.Offered(["default"], ["claude"], TOOLS, {"S01": "@oncall"})),
+        rules.modal("C1", ChannelRules(), rules.Offered(["default"], ["claude"], TOOLS, GROUPS)),
         judging.modal(judging.Asked("k", "C1", "", 1), ["claude"]),
         later._form("{}"),
         later._asked("words", "{}")["view"],
@@ -70,6 +71,16 @@ def too_long(shown: Any, name: str = "") -> Iterator[tuple[str, str]]:
         if most and isinstance(text, str) and len(text) > most:
             yield field, text
         yield from too_long(value, field)
+
+
+def test_a_menu_of_groups_ends_where_slacks_do_and_says_how_many_have_no_room() -> None:
+    held = ChannelRules(askers=("S129", "U1", "S9999"))
+    blocks = rules.modal("C1", held, rules.Offered([], [], [], GROUPS))["blocks"]
+    [menu] = [block for block in blocks if block["block_id"] == "groups"]
+    chosen = [option["value"] for option in menu["element"]["initial_options"]]
+    shown = [option["value"] for option in menu["element"]["options"]]
+    assert (chosen, shown[:2], len(shown)) == (["S129", "S9999"], ["S129", "S9999"], 100)
+    assert "31 more have no room here" in str(menu["hint"]["text"])
 
 
 @pytest.mark.parametrize("language", languages())
