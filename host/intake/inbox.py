@@ -97,14 +97,29 @@ def mark_stored(connection: Statements, entries: list[Entry], seq_high_water: in
     )
 
 
-def unstored(connection: Statements, session_id: str, limit: int = MOST_REPLAYED) -> list[Entry]:
-    """What a crash or an error left between the inbox and inbound.db, in order."""
+def set_aside(connection: Statements, id_: int, reason: str) -> None:
+    """What no session's file can take: it is over, and why stands beside it."""
+    connection.execute("UPDATE inbox SET state = 'declined', reason = ? WHERE id = ?", (reason, id_))
+
+
+def unstored(
+    connection: Statements, session_id: str, limit: int = MOST_REPLAYED
+) -> tuple[list[Entry], list[tuple[int, str]]]:
+    """What a crash or an error left between the inbox and inbound.db, in order; and of rows that nobody can read the number and
+    the message's id."""
     rows = connection.execute(
         "SELECT id, message_id, session_id, event, trigger_ FROM inbox WHERE state = 'routed' AND session_id = ?"
         " ORDER BY id LIMIT ?",
         (session_id, limit),
     ).fetchall()
-    return [_entry(*row) for row in rows]
+    entries: list[Entry] = []
+    broken: list[tuple[int, str]] = []
+    for row in rows:
+        try:
+            entries.append(_entry(*row))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            broken.append((int(str(row[0])), str(row[1])))
+    return entries, broken
 
 
 def sessions_with_unstored(connection: Statements) -> list[str]:

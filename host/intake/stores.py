@@ -17,13 +17,19 @@ from host.intake.inbox import Entry
 from host.intake.onward import Onward
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
-from host.ports.events import EventClass
+from host.ports.events import EventClass, InboundEvent
 from host.ports.unless import unless
+from host.registry import notices
+from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
+from host.words import mark, say
 from sessiondb import Address, SessionError, Unavailable, content
 
 log = logging.getLogger(__name__)
+
+MOST_BREAKS = 3  # times that a message may break its store in one life, each at another look
+UNFIT = mark("no file of a conversation could take it in")
 
 
 @dataclass
@@ -51,6 +57,7 @@ class Stores:
         self._replaying: dict[str, asyncio.Task[None]] = {}
         self._missed: set[str] = set()  # sessions that got something while the inbox was looked at for them
         self._made: dict[str, int] = {}  # by session: the making of its file that the inbox was last read for
+        self._broke: dict[int, int] = {}  # how often an entry of the inbox broke its store in this life
         self._stopped = False
 
     async def begin(self) -> None:
@@ -100,7 +107,20 @@ class Stores:
     async def _run(self, key: tuple[str, Address], lane: _Lane) -> None:
         try:
             while lane.entries:
-                await self._store(lane, await self._next(lane))
+                first = lane.entries[0]
+                try:
+                    await self._store(lane, await self._next(lane))
+                except SessionError:
+                    raise
+                except (
+                    Exception
+                ):  # the next look takes it by itself, and one that always breaks holds up nobody
+                    self._broke[first.id] = self._broke.get(first.id, 0) + 1
+                    if self._broke[first.id] < MOST_BREAKS:
+                        raise
+                    lane.entries.popleft()
+                    self._held.discard(first.id)
+                    await self._set_aside([(first.id, first.message_id)], first.answer, first.event)
         except SessionError as error:
             # The inbox has it; the sweep replays it in order. Nothing later may overtake it from memory.
             log.warning(
@@ -119,6 +139,8 @@ class Stores:
     async def _next(self, lane: _Lane) -> list[storing.Attached]:
         """The first entries of the lane as they are stored together: up to one with files, or that one by itself."""
         first = lane.entries[0]
+        if first.id in self._broke and not _has_files(first):
+            return [storing.Attached(first)]
         if _has_files(first):
             if not any(entry.event.event_class is EventClass.CONTROL for entry in lane.entries):
                 lane.ordered.clear()
@@ -153,6 +175,29 @@ class Stores:
         for entry in entries:
             lane.entries.popleft()
             self._held.discard(entry.id)
+            self._broke.pop(entry.id, None)
+
+    async def _set_aside(
+        self, broken: Sequence[tuple[int, str]], place: Address, event: InboundEvent | None = None
+    ) -> None:
+        """Told where it was to be answered. A crash before it finds them once more."""
+        answers = event.platform_message_id if event is not None else ""
+
+        def told(connection: Statements) -> None:
+            for id_, message_id in broken:
+                inbox.set_aside(connection, id_, UNFIT)
+                text = say(
+                    "⚠️ I could not take in this message ({id}). Please say it again.", id=message_id[:9]
+                )
+                notices.add(
+                    connection, Notice(f"unfit:{message_id}", place, text, answers=answers), self._now()
+                )
+
+        await self._db.write(told)
+        for id_, message_id in broken:
+            self._broke.pop(id_, None)
+            log.error("Set aside: nothing can store it", extra={"action": "set_aside", "message": message_id})
+        await self._onward.deliveries.deliver_notices()
 
     def _mark(self, connection: Statements, entries: list[Entry], stored: storing.Stored) -> bool:
         """Together: a crash before it has a change stored, and what it changed looked for, once more. Whether people are told."""
@@ -177,9 +222,11 @@ class Stores:
         self._behind.discard(session.id)
         self._missed.discard(session.id)
         await self._end_overtaken(session)
-        entries = await self._db.read(lambda connection: inbox.unstored(connection, session.id))
+        entries, broken = await self._db.read(lambda connection: inbox.unstored(connection, session.id))
+        if broken:
+            await self._set_aside(broken, session.place)
         self._enter(session, [entry for entry in entries if entry.id not in self._held])
-        if len(entries) < inbox.MOST_REPLAYED:
+        if len(entries) + len(broken) < inbox.MOST_REPLAYED:
             return session.id in self._missed
         # There may be more, and they come before anything new.
         tasks = [lane.task for (id_, _), lane in self._lanes.items() if id_ == session.id and lane.task]

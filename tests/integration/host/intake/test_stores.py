@@ -130,3 +130,35 @@ async def test_what_comes_while_the_host_ends_is_left_to_its_platform(tmp_path: 
         host.house.reception.close()
         with pytest.raises(HostBusy):
             await bot.say("c", "too late")
+
+
+async def test_what_breaks_its_store_each_time_or_cannot_be_read_is_told_and_holds_up_nobody(
+    tmp_path: Path,
+) -> None:
+    bot = MemoryBot()
+    async with serving(config(tmp_path, host={"sweep_every": 0.1}), bot) as (host, _):
+        records = host.house.records
+        await host.settled((await bot.say("c", "before")).message_id)
+        [session] = await records.db.read(lambda c: records.sessions.load(c, "TRUE"))
+        said = [
+            replace(bot.event("c", text), at=at) for text, at in (("odd", 2**70), ("torn", 1), ("well", 1))
+        ]
+
+        def admitted(connection: Statements) -> None:
+            for one in said:
+                inbox.add(connection, one, session.id, one.address, trigger=True, trusted=True, now=0)
+            torn = (said[1].message_id,)
+            connection.execute(
+                "UPDATE inbox SET event = json_remove(event, '$.answer') WHERE message_id = ?", torn
+            )
+
+        await records.db.write(admitted)
+        host.house.ingress.stores.replay(session)
+        assert await host.settled(said[2].message_id) == "completed"
+        told = [f"I could not take in this message ({event.message_id[:9]})" for event in said[:2]]
+        await bot.until(lambda: all(any(one in text for text in bot.said("c")) for one in told))
+        assert "well" in bot.said("c")
+        states = await records.db.read(
+            lambda c: c.execute("SELECT state FROM inbox ORDER BY id DESC LIMIT 3").fetchall()
+        )
+    assert [state for (state,) in states] == ["stored", "declined", "declined"]
