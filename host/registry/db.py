@@ -119,7 +119,7 @@ class HostDB(Grouped):
     everybodys = (apsw.FullError, apsw.IOError)
 
     def __init__(self, path: Path, disk: Disk, connection: apsw.Connection, node: str = "") -> None:
-        super().__init__(disk)
+        super().__init__(disk, path)
         self._path = path
         self._connection = connection
         self.node = node

@@ -6,10 +6,12 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from host.folders.disk import Disk
 from host.registry.port import Statements
+from sessiondb.errors import Unavailable
 
 T = TypeVar("T")
 LARGEST_GROUP = 256  # jobs in one commit
@@ -29,12 +31,18 @@ class Grouped(ABC):
 
     everybodys: tuple[type[Exception], ...]  # what ends the whole commit, whichever job met it
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, where: Path) -> None:
+        """`where` names it in errors."""
         self._disk = disk
+        self._where = where
+        self._closed = False
         self._queue: list[_Waiting] = []
         self._pump: asyncio.Task[None] | None = None
 
     async def write(self, job: Callable[[Statements], T]) -> T:
+        """Raises `Unavailable` once it is closed: whoever comes late begins again with the next life."""
+        if self._closed:
+            raise Unavailable(self._where, "this host ends")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._queue.append(_Waiting(job, future))
         if self._pump is None or self._pump.done():
@@ -45,8 +53,9 @@ class Grouped(ABC):
         return await self.write(job)
 
     async def close(self) -> None:
-        if self._pump is not None:
+        while self._pump is not None and not self._pump.done():  # others may have begun one meanwhile
             await self._pump
+        self._closed = True
         await self._disk.run(self._end)
 
     @abstractmethod

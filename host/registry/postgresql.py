@@ -276,7 +276,7 @@ class PostgreSQL(Grouped):
         node: Node,
         drained: Callable[[], None],
     ) -> None:
-        super().__init__(disk)
+        super().__init__(disk, NAME)
         self._url = url
         self._tell = lost
         self._drained = drained

@@ -19,7 +19,7 @@ from host.registry import db, sessions
 from host.registry.db import HostDB, open_host_db, open_registry
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Sessions
-from sessiondb import Address, Full, Incompatible, SessionError
+from sessiondb import Address, Full, Incompatible, SessionError, Unavailable
 from tests.support.postgres import Server
 
 PLACE = Address("memory", "w", "c")
@@ -120,6 +120,16 @@ async def test_what_a_job_has_written_is_there_after_its_return(
     assert await registry.write(put("k")) == 1
     assert await registry.write(put("k")) == 0
     assert "k" in await (await reopen()).read(keys)
+
+
+async def test_who_comes_after_the_end_hears_that_it_cannot_be_now(
+    reopen: Callable[[], Awaitable[Registry]],
+) -> None:
+    """A host that ended gave up a part of an answer over it, with a traceback."""
+    registry = await reopen()
+    await registry.close()
+    with pytest.raises(Unavailable):
+        await registry.write(put("late"))
 
 
 async def test_a_job_that_raises_undoes_itself_and_nobody_who_shares_its_commit(
