@@ -114,15 +114,16 @@ class Questions:
             value=value,
             refers_to=asked.question,
         )
+        language = await self._language(
+            asked, user
+        )  # before: nothing is awaited between an outcome and its line
         try:
             ingested = await self._host.ingest(event)
         except HostBusy:  # a click is not delivered again: its author has to know
             await self._tell(asked, user, words.BUSY)
             return
         if ingested.verdict is Verdict.STORED:
-            value = (
-                told(answering.choice(value), await self._language(asked, user)) if asked.approval else value
-            )
+            value = told(answering.choice(value), language) if asked.approval else value
             line = f"✅ *{_one_line(value)}* — {_people(ingested.by or (user,))}"
             self._chosen[asked.question] = (
                 line  # before anything is awaited: whoever comes second shows the same
@@ -132,14 +133,14 @@ class Questions:
             await self._show(asked, line, clicked, over=True)
         elif ingested.verdict is Verdict.COUNTED:
             votes = answering.counted(ingested.by, ingested.needed)
-            counted = told(votes, await self._language(asked, user))
+            counted = told(votes, language)
             await self._show(asked, counted, clicked, over=False)
         elif ingested.verdict is Verdict.DUPLICATE:
-            over = told(say("Answered."), await self._language(asked, user))
+            over = told(say("Answered."), language)
             await self._show(asked, self._chosen.get(asked.question, "") or over, clicked, over=True)
             await self._tell(asked, user, answering.ANSWERED)
         elif ingested.reason:
-            closed = told(OVER, await self._language(asked, user))
+            closed = told(OVER, language)
             if ingested.reason in (OVER, closed):
                 await self._show(asked, f"⌛ {closed}", clicked, over=True)
             await self._tell(asked, user, ingested.reason)
