@@ -53,6 +53,7 @@ _PLAINLY = (
     (re.compile(r"\bfrom (\d+) through (\d+)\b"), r"from \1 to \2"),
     (re.compile(r"\bfrom (\d\d:\d\d) through (\d\d:\d\d)\b"), r"from \1 to \2"),
     (re.compile(r"^at the start of every hour\b"), "every hour on the hour"),
+    (re.compile(r"\bday of month\b"), "day of the month"),
 )
 EARLIEST_YEAR, LATEST_YEAR = 1970, 9000  # what every zone can tell, with room for its offset
 SAMPLE = 200  # occurrences looked at for the shortest interval: more than a day of any hour and minute

@@ -2,56 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
-from host.app import Host
 from host.config.awaited import Awaited
 from host.intake import beginning
 from host.ports.controls import TaskOrder
-from host.ports.events import Author, EventClass, InboundEvent, Viewer
+from host.ports.events import Author, Viewer
 from host.registry import awaiting
 from host.registry.db import open_host_db
 from host.registry.port import Statements
 from sessiondb import Address
-from tests.fakes.platform import MemoryBot
+from tests.support.awaiting import BOB, reacted, until_it_waits, waiting
 from tests.support.hosting import config, now_ms, serving
-from tests.support.tasking import BERLIN, ask, call, in_thread, posts, settings, task_id
-
-BOB = Author("U2", "Bob")
-
-
-async def waiting(host: Host, bot: MemoryBot, **what: Any) -> str:
-    """A task of channel C1 that posts there; returned once it waits."""
-    wish = {"title": "Watch", "prompt": "look", "destination": "channel", **what}
-    said = await ask(bot, "C1", call("schedule_task", **wish), **in_thread("C1", f"t{what}"))
-    id_ = task_id(said)
-    await until_it_waits(host, id_, True)
-    return id_
-
-
-async def until_it_waits(host: Host, id_: str, wanted: bool) -> None:
-    def job(connection: Statements) -> bool:
-        return any(one.task_id == id_ for one in awaiting.at(connection, Address("memory", "w", "C1")))
-
-    async with asyncio.timeout(20):
-        while await host.house.records.db.read(job) is not wanted:
-            host.house.scheduler.changed()
-
-
-def reacted(emoji: str, number: int = 1, author: Author = BOB) -> InboundEvent:
-    return InboundEvent(
-        EventClass.REACTION,
-        Address("memory", "w", "C1"),
-        f"m{number}:{author.id}:{emoji}:+",
-        author,
-        now_ms(),
-        platform_message_id=f"m{number}",
-        value=emoji,
-    )
+from tests.support.tasking import BERLIN, ask, call, in_thread, posts, settings
 
 
 async def test_a_reaction_begins_it_once_however_often_it_is_told(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from host.runners.launch.fake import FakeLauncher
 from sessiondb import Address
 from sessiondb.connection import open_reader
 from tests.fakes.platform import MemoryBot
-from tests.integration.host.schedule.test_awaited import reacted, waiting
+from tests.support.awaiting import reacted, waiting
 from tests.support.hosting import config, now_ms, serving
 from tests.support.tasking import BERLIN, ask, call, posts, soon, task_id
 

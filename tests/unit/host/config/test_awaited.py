@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from host.config import awaited, emoji
@@ -132,3 +134,13 @@ def test_what_cannot_be_waited_for_is_refused_in_words(reader: object, text: str
 def test_no_text_takes_longer_than_its_length() -> None:
     what = awaited.phrases("|".join(["a " * 39 + "b"] * 10))
     assert not awaited.fits("words", what, reacted="", said="a " * 1_000_000, files=())
+
+
+def test_names_and_signs_of_all_kinds_are_the_same_reaction() -> None:
+    """What a team's tasks wait for stays what it was, whatever a newer table says."""
+    for line in Path(__file__).with_name("emoji.txt").read_text("utf-8").splitlines():
+        name, shown = line.split(" | ")
+        assert (emoji.sign(name), emoji.short_name(shown)) == (shown, name)
+        assert {awaited.reaction(each) for each in (name, f":{name}:", shown, f":{name}::skin-tone-3:")} == {
+            shown
+        }

@@ -250,9 +250,9 @@ def test_days_are_counted_in_english() -> None:
     [
         (
             "0 9 13 * 5",
-            "at 09:00 on the 13th day of month and on Friday, whichever comes: one of the two is enough",
+            "at 09:00 on the 13th day of the month and on Friday, whichever comes: one of the two is enough",
         ),
-        ("0 9 1,15 * mon", "on the first and the 15th day of month and on Monday, whichever comes"),
+        ("0 9 1,15 * mon", "on the first and the 15th day of the month and on Monday, whichever comes"),
         ("0 9 1-31/2 * 1", "whichever comes: one of the two is enough"),
         ("0 9 1-10 * 1", "whichever comes: one of the two is enough"),
     ],

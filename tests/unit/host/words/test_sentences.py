@@ -111,7 +111,7 @@ def test_lists_lengths_and_colons_are_written_in_the_way_of_the_language() -> No
         ("0 9-17 * * mon-fri", "stündlich von 09:00 bis 17:00, Montag bis Freitag"),
         ("0 9 * * *", "täglich um 09:00 Uhr"),
         ("0 9,17 * * *", "täglich um 09:00 und 17:00 Uhr"),
-        ("0,30 9 * * 1-5", "werktags um 09:00 und 09:30 Uhr"),
+        ("0,30 9 * * 1-5", "montags bis freitags um 09:00 und 09:30 Uhr"),
         ("0 9 * * 1,3,5", "immer Montag, Mittwoch und Freitag um 09:00 Uhr"),
         ("0 9 * * 0,6", "immer Sonntag und Samstag um 09:00 Uhr"),
         ("0 9 * * MON", "jeden Montag um 09:00 Uhr"),
