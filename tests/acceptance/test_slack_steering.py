@@ -51,7 +51,7 @@ async def test_the_command_tells_costs_and_the_life_of_a_message_and_stops(offic
         await office.slack.slash(office.ann, office.channel, "/dovecote", text).acknowledged()
     told = office.slack.ephemerals(office.ann)
     assert "$0.00" in str(told[0].blocks)
-    assert "received" in str(told[1].blocks)
+    assert "an answer was posted" in str(told[1].blocks)
     assert "No tasks" in str(told[2].blocks)
     root = office.ask("@@sleep 600")
     statuses = office.slack.workspace.assistant_threads

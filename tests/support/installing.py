@@ -48,15 +48,26 @@ class Closing:
 
     asked: list[str] = field(default_factory=list)
     may: asyncio.Event = field(default_factory=asyncio.Event)
+    _heard: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def hear(self, team: str) -> None:
+        async with self._heard:
+            self.asked.append(team)
+            self._heard.notify_all()
+
+    async def of(self, team: str) -> None:
+        """Once it is to end; at once, so that it has not ended for want of time."""
+        async with asyncio.timeout(60), self._heard:
+            await self._heard.wait_for(lambda: team in self.asked)
 
 
 def slow_closing(monkeypatch: pytest.MonkeyPatch) -> Closing:
     held, close = Closing(), Workspace.close
 
     async def slowly(space: Workspace) -> None:
-        held.asked.append(space.team)
+        await held.hear(space.team)
         with suppress(TimeoutError):  # of a test that fails before
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await held.may.wait()
         await close(space)
 

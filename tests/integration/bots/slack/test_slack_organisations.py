@@ -149,7 +149,7 @@ async def test_what_is_due_while_an_organisation_or_a_workspace_installs_anew_wa
 
         grid.whole.refuses = "token_revoked"
         anew = asyncio.create_task(install(bot, barn.slack))
-        await eventually(lambda: closing.asked)
+        await closing.of(loft.slack.team_id)
         assert closing.asked == [loft.slack.team_id], "another's token is none of its business"
         with pytest.raises(Offline, match="is not connected"):
             await bot.send(delivery(bot, TEXT, loft.place))
@@ -165,7 +165,7 @@ async def test_what_is_due_while_an_organisation_or_a_workspace_installs_anew_wa
         closing.may.clear()
         grid.own.installs.whole = None
         anew = asyncio.create_task(install(bot, barn.slack))
-        await eventually(lambda: barn.slack.team_id in closing.asked)
+        await closing.of(barn.slack.team_id)
         with pytest.raises(Offline, match="is not connected"):
             await bot.send(delivery(bot, TEXT, barn.place, key="00ff00ff00ff00f2"))
         closing.may.set()

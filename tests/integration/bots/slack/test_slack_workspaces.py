@@ -133,7 +133,7 @@ async def test_one_that_removes_the_app_is_served_no_more_until_it_installs_it_a
         # What is due while it is installed anew waits for that.
         closing = slow_closing(monkeypatch)
         anew = asyncio.create_task(install(bot, other.slack))
-        await eventually(lambda: closing.asked)
+        await closing.of(other.slack.team_id)
         with pytest.raises(Offline, match="is not connected"):
             await sent(bot, other.address, "00ff00ff00ff00f2")
         closing.may.set()

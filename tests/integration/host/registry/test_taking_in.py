@@ -120,5 +120,8 @@ async def test_what_comes_to_a_node_that_stands_by_is_kept_acknowledged_and_answ
         await slack.connected(1, WITHIN)
         [answer] = await nodes.answered(nodes.ask("four"))
         assert "four" in answer
-        assert [len(nodes.answers(one)) for one in asked] == [1, 1, 1]
+        for one, text in zip(
+            asked, ("one", "two", "three"), strict=True
+        ):  # beside a notice that it is another machine
+            assert [text in said for said in nodes.answers(one)].count(True) == 1
     assert postgres.says(nodes.url, "SELECT count(*) FROM taken_in") == "0"
