@@ -43,6 +43,7 @@ VERBS = (  # what a runner says of its work
     mark("summarising…"),
     mark("listening to the voice message…"),
 )
+_BUSY = re.compile(r"the model API is busy; trying again in (?P<seconds>\d{1,9}) s…")
 LONGEST_STATUS = 50  # characters
 
 _QUOTED = re.compile(r"`[^`]*`?|\"[^\"]*\"|“[^”]*”")  # how names, commands and arguments are set off
@@ -66,6 +67,8 @@ def verbs(status: str) -> str:
 
 def spoken(verbs: str) -> Sentence:
     """The same, which can be told in a language: a runner has words for its tools, and the names of servers among them."""
+    if busy := _BUSY.fullmatch(verbs):
+        return say("the model API is busy; trying again in {seconds} s…", seconds=busy["seconds"])
     name = verbs.removeprefix(USING)
     return known(verbs) if verbs in VERBS or name == verbs else say("using {name}", name=name)
 

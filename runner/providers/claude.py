@@ -272,7 +272,7 @@ class ClaudeQuery:
         if answer.stop_reason == "refusal":
             return failures.declined()
         if answer.stop_reason == WINDOW:
-            problem = "This conversation has outgrown what the model can hold; /clear starts afresh."
+            problem = "This conversation has outgrown what the model can hold; `!clear` starts afresh."
             return base.Error(f"{(text + answer.text).strip()}\n\n{problem}".strip(), retryable=False)
         if self._conversation.blank and self._addressed:
             text = NOTHING_SAID

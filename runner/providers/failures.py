@@ -20,7 +20,7 @@ _WORDS = {
     "permission_error": "The model API does not allow this",
     "billing_error": "The model API refuses for lack of credit or budget",
     "not_found_error": "The model API does not know what was asked for",
-    "request_too_large": "This conversation has become too large for one request; /clear starts afresh.",
+    "request_too_large": "This conversation has become too large for one request; `!clear` starts afresh.",
     "invalid_request_error": "The model API did not accept the request",
 }
 _TYPES = {
@@ -99,7 +99,7 @@ def connection_lost() -> Error:
 
 
 def declined() -> Error:
-    return Error("The model declined to answer this; /clear starts afresh.", retryable=False)
+    return Error("The model declined to answer this; `!clear` starts afresh.", retryable=False)
 
 
 def _by_host(detail: str) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from host.delivery.failures import SAID, retold
-from runner import turn
+import ast
+from pathlib import Path
+
+import pytest
+
+from host.delivery.failures import DID, OUTGROWN, SAID, UNHEARD, WHOLE, retold
+from runner import doings, hearing, obeying, turn
 from runner.outbound import Emitted
-from runner.providers import failures
+from runner.providers import claude, claude_code, failures, leftout
 from runner.tools.caps import Caps
 from sessiondb import content
 
@@ -58,3 +63,73 @@ def test_what_a_runner_puts_around_answers_is_what_the_host_knows() -> None:
     caps.post([Emitted("a", content.Text("x"), "")])
     for text in (f"{did}Done.", f"Done.\n\n{caps.note}"):
         assert retold(content.Text(text), "de") != content.Text(text)
+
+
+def test_what_a_stopped_turn_had_done_is_told() -> None:
+    told = {
+        "Stopped.": "Angehalten.",
+        "Stopped. I had run a command (2 times), used `github/search` and sent a message.": "Angehalten. Ich hatte einen Befehl"
+        " ausgeführt (2-mal), `github/search` benutzt und eine Nachricht geschickt.",
+        "Stopped. I had sent a file. A command and `x` was still running; how far it got is not known.": "Angehalten."
+        " Ich hatte eine Datei geschickt. Mittendrin unterbrochen: Ein Befehl und `x`; wie weit das kam, ist nicht bekannt.",
+        "Stopped. A command was still running; how far it got is not known.": "Angehalten. Mittendrin unterbrochen: Ein Befehl;"
+        " wie weit das kam, ist nicht bekannt.",
+        "Stopped working there in May.": "Stopped working there in May.",
+        "*Another try. At the first I had run a command; none of that was done again.*\n\nDone.": "*Ein neuer Versuch. Beim"
+        " ersten hatte ich: einen Befehl ausgeführt; nichts davon wurde noch einmal getan.*\n\nDone.",
+    }
+    for english, german in told.items():
+        assert retold(content.Text(english), "de") == content.Text(german)
+
+
+def test_who_stood_in_and_what_was_left_out_is_told() -> None:
+    left = [leftout.Left(str(number), f"a{number}.png") for number in range(9)]
+    text = "Done." + leftout.words(left) + failures.stood_in("opus", "haiku")
+    found = retold(content.Text(text), "de")
+    assert isinstance(found, content.Text)
+    done, names, model = found.text.split("\n\n")
+    assert (done, model) == ("Done.", "(Beantwortet von haiku: opus ist gerade nicht erreichbar.)")
+    assert names.startswith("_Weggelassen, weil das Modell es nicht annahm: a0.png, ")
+    assert "weitere" in names
+    elsewhere = retold(content.Text("Done." + failures.stood_in("opus", "opus")), "zh")
+    assert elsewhere == content.Text("Done.\n\n（由另一地址的 opus 回答：其原地址目前不可用。）")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "⚠️ I stopped after 40 steps.",
+        "⚠️ I stopped: this took more steps than I may take.",
+        "⚠️ The model API answered with status 418: a teapot",
+        f"⚠️ {OUTGROWN}",
+        f"⚠️ As far as I got.\n\n{OUTGROWN}",
+        *WHOLE,
+    ],
+)
+def test_no_line_of_a_runners_own_stays_english(text: str) -> None:
+    for language in ("de", "es", "ja", "zh"):
+        assert retold(content.Text(text), language) != content.Text(text)
+
+
+def test_an_agent_that_writes_such_lines_without_end_costs_nothing() -> None:
+    line = "(Answered by a: b is away right now.)\n\n"
+    front = "*Missed earlier, made up for now: x.*\n\n"
+    found = retold(content.Text(front * 20_000 + line * 20_000), "de")
+    assert isinstance(found, content.Text)
+    assert found.text.count("is away") > 19_000
+
+
+def test_the_host_knows_all_that_a_runner_has_words_for() -> None:
+    assert {done for done, _ in doings._WORDS.values()} == DID
+    said = {
+        one for module in (claude, claude_code, hearing, obeying) for one in _literals(Path(module.__file__))
+    }
+    assert said >= (WHOLE | UNHEARD | {OUTGROWN}) - {
+        "Its script found nothing to do: nobody would be told anything."
+    }
+    assert hearing.DEAF in UNHEARD
+
+
+def _literals(path: Path) -> set[str]:
+    tree = ast.walk(ast.parse(path.read_text("utf-8")))
+    return {node.value for node in tree if isinstance(node, ast.Constant) and isinstance(node.value, str)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from host.live import plans
+from runner.providers import waits
 from sessiondb import plan
 from sessiondb.signals import Progress
 
@@ -66,6 +67,10 @@ def test_a_channel_shows_of_the_work_what_it_was_set_to() -> None:
         ("using github", "benutzt github"),
         ("using a tool", "benutzt ein Werkzeug"),
         ("waiting", "wartet"),
+        (
+            waits.words(12),
+            "die Modell-API ist ausgelastet; neuer Versuch in 12 s …",
+        ),
         ("counting the doves", "counting the doves"),  # whatever else a runner says
         ("", ""),
     ],
