@@ -46,7 +46,7 @@ async def test_tasks_of_a_channel_that_was_archived_rest_and_whoever_asked_is_to
     office.slack.archive(office.channel)
     await told(office, office.ann, "paused the task “Weekly”", "#roost", "was archived")
     # What was being written cannot be said there, nor that it cannot: whoever asked hears that there is one, not the answer.
-    unsaid = await told(office, office.ann, "I have an answer", "is_archived")
+    unsaid = await told(office, office.ann, "I have an answer", "the channel is archived")
     assert "late" not in unsaid.text
     assert not office.answers(asked)
     tasks = await listed(office, side)

@@ -11,6 +11,7 @@ import discord
 
 from bots.common import waits
 from host.ports.bot import DeliveryError, Offline, Rejected, Unknown, Unsent
+from host.words import mark
 
 CLOUDFLARE_PAUSE = 120.0  # s after a ban by address that names no time
 
@@ -30,14 +31,16 @@ THREAD_EXISTS = 160004
 TOO_MANY_THREADS = 160006
 
 _REFUSALS = {
-    UNKNOWN_CHANNEL: "the channel or thread is gone",
-    UNKNOWN_MESSAGE: "the message it is about is gone",
-    TOO_LARGE: "the file is larger than is taken here",
-    MISSING_ACCESS: "the bot may not see this channel: give its role View Channel",
-    CANNOT_DM: "this person takes no direct messages from the bot",
-    NO_TEXT: "a forum has posts, and nothing can be said in it beside them",
-    MISSING_PERMISSIONS: "the bot lacks a permission in this channel: invite it anew (`dovecote setup discord`)",
-    THREAD_LOCKED: "the thread is locked",
+    UNKNOWN_CHANNEL: mark("the channel or thread is gone"),
+    UNKNOWN_MESSAGE: mark("the message it is about is gone"),
+    TOO_LARGE: mark("the file is larger than is taken here"),
+    MISSING_ACCESS: mark("the bot may not see this channel: give its role View Channel"),
+    CANNOT_DM: mark("this person takes no direct messages from the bot"),
+    NO_TEXT: mark("a forum has posts, and nothing can be said in it beside them"),
+    MISSING_PERMISSIONS: mark(
+        "the bot lacks a permission in this channel: invite it anew (`dovecote setup discord`)"
+    ),
+    THREAD_LOCKED: mark("the thread is locked"),
 }
 
 

@@ -8,6 +8,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.common import waits
 from host.ports.bot import DeliveryError, Rejected, Unknown, Unsent
+from host.words import mark
 
 TRANSIENT = (aiohttp.ClientError, SlackClientError, TimeoutError, OSError)
 
@@ -26,6 +27,11 @@ TOKEN_REFUSED = frozenset(
     {"invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive"}
 )
 CURED_BY_AN_OPERATOR = TOKEN_REFUSED | {"missing_scope"}
+_REFUSALS = {
+    "is_archived": mark("the channel is archived"),
+    "channel_not_found": mark("the channel is gone, or I am not in it"),
+    "not_in_channel": mark("I am not in the channel"),
+}
 OPERATOR_PAUSE = 60.0  # s until a refused token is tried again: somebody has to renew it first
 
 
@@ -60,7 +66,7 @@ def translated(error: Exception) -> DeliveryError:
         return Unknown(f"Slack answered {_status(error)} {code}".rstrip())
     if code in CURED_BY_AN_OPERATOR:
         return Unsent(f"Slack refuses the token: {code}", OPERATOR_PAUSE)
-    return Rejected(f"Slack refuses it: {code}", plain_may_work=code in PLAIN_MAY_WORK)
+    return Rejected(_REFUSALS.get(code, f"Slack refuses it: {code}"), plain_may_work=code in PLAIN_MAY_WORK)
 
 
 def failed_look(error: Exception) -> DeliveryError:

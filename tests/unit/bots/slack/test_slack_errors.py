@@ -14,6 +14,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.slack.client.errors import translated
 from host.ports.bot import LONGEST_WAIT, DeliveryError, Rejected, Unknown, Unsent
+from host.words import known
 
 
 def refusal(error: str, status: int = 200, headers: dict[str, str] | None = None) -> SlackApiError:
@@ -86,3 +87,10 @@ def test_only_blocks_that_slack_does_not_take_are_worth_a_plain_text() -> None:
     assert blocks.plain_may_work
     assert isinstance(gone, Rejected)
     assert not gone.plain_may_work
+
+
+@pytest.mark.parametrize("code", ["is_archived", "channel_not_found", "not_in_channel"])
+def test_a_closed_channel_is_told_in_words_in_the_language_of_whoever_reads_it(code: str) -> None:
+    reason = translated(refusal(code)).reason
+    assert code not in reason
+    assert known(reason).told("de") != reason
