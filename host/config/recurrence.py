@@ -158,8 +158,17 @@ class Schedule:
         except CronSimError:
             return as_it_is(f"{self.cron} ({self.zone})")
         text = str(parsed.explain())
-        english = f"{_plainly(text[0].lower() + _ordinals(text[1:]))}{self._uneven()}{_either(parsed)} ({self.zone})"
+        told = self._often(_plainly(text[0].lower() + _ordinals(text[1:])))
+        english = f"{told}{self._uneven()}{_either(parsed)} ({self.zone})"
         return recurring(self.cron, self.zone, english)
+
+    def _often(self, told: str) -> str:
+        """ "Every 15th minute of every hour" may be heard as once an hour."""
+        minute, hour = self.cron.split()[:2]
+        step = _STEP.fullmatch(minute)
+        if hour != "*" or step is None or step[1] != "*" or self._uneven():
+            return told
+        return re.sub(r"^every \w+ minute of every hour\b", f"every {step[2]} minutes", told)
 
     def _uneven(self) -> str:
         """A step that does not divide its field leaves a shorter gap at the end, which nobody hears in "every seventh"."""
