@@ -23,6 +23,11 @@ PAGE = 20  # rows that are shown at once
 LONGEST_CAPTION = 150  # characters
 
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,15})?")
+# What can be read in one way alone: 12,5 and 1.234,5 and 1.234.567. Its whole column is read so.
+_BY_COMMA = re.compile(
+    r"[-+]?(?:\d{1,15},(?!\d{3}\Z)\d{1,15}|\d{1,3}(?:\.\d{3})+,\d{1,15}|\d{1,3}(?:\.\d{3}){2,})"
+)
+_AROUND = str.maketrans({",": ".", ".": ","})
 
 
 def tabled(markdown: str) -> list[Json] | None:
@@ -50,20 +55,27 @@ def tabled(markdown: str) -> list[Json] | None:
 def _block(table: tree.Table) -> Json:
     heads = [_plain(cell) for cell in table.head]
     caption = ", ".join(head for head in heads if head.strip()) or "Table"
+    columns = [
+        any(_BY_COMMA.fullmatch(_plain(cell)) for cell in column) for column in zip(*table.rows, strict=False)
+    ]
+    rows = [
+        [_cell(cell, by_comma=comma) for cell, comma in zip(row, columns, strict=False)] for row in table.rows
+    ]
     return {
         "type": "data_table",
         "caption": shortened(caption, LONGEST_CAPTION),
         "page_size": min(len(table.rows), PAGE),
-        "rows": [[_raw(head) for head in heads], *([_cell(cell) for cell in row] for row in table.rows)],
+        "rows": [[_raw(head) for head in heads], *rows],
     }
 
 
-def _cell(runs: tree.Inline) -> Json:
+def _cell(runs: tree.Inline, *, by_comma: bool) -> Json:
     if any(run.bold or run.italic or run.strike or run.code or run.href for run in runs):
         return richtext.block([tree.Paragraph("", runs)], (), _quiet)
     text = _plain(runs)
-    if _NUMBER.fullmatch(text):
-        return {"type": "raw_number", "value": _value(text), "text": text}
+    number = text.translate(_AROUND) if by_comma else text
+    if _NUMBER.fullmatch(number):
+        return {"type": "raw_number", "value": _value(number), "text": text}
     return _raw(text)
 
 

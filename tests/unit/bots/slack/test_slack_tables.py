@@ -61,3 +61,23 @@ def test_no_cell_notifies_anybody() -> None:
     table = tabled("| <!channel> | b |\n| --- | --- |\n| @here | *<!everyone>* |")
     assert table is not None
     assert not any(mass in str(table) for mass in ("<!channel>", "@here", "<!everyone>"))
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        (("1.234", "950", "12,5"), [1234, 950, 12.5]),
+        (("1.234.567", "2.500"), [1234567, 2500]),
+        (("1,234", "950", "12.5"), [1234, 950, 12.5]),
+        (("1.234", "950"), [1.234, 950]),  # nothing says that it is read otherwise
+    ],
+)
+def test_a_column_is_read_as_its_clearest_number_is_written(
+    column: tuple[str, ...], values: list[float]
+) -> None:
+    lines = "\n".join(f"| x | {text} |" for text in column)
+    found = tabled(f"| a | b |\n| - | - |\n{lines}")
+    assert found is not None
+    cells = [row[1] for row in found[0]["rows"][1:]]
+    assert [cell["value"] for cell in cells] == values
+    assert [cell["text"] for cell in cells] == list(column)
