@@ -122,7 +122,9 @@ def test_an_agent_that_writes_such_lines_without_end_costs_nothing() -> None:
 def test_the_host_knows_all_that_a_runner_has_words_for() -> None:
     assert {done for done, _ in doings._WORDS.values()} == DID
     said = {
-        one for module in (claude, claude_code, hearing, obeying) for one in _literals(Path(module.__file__))
+        one
+        for module in (claude, claude_code, hearing, obeying)
+        for one in _literals(Path(str(module.__file__)))
     }
     assert said >= (WHOLE | UNHEARD | {OUTGROWN}) - {
         "Its script found nothing to do: nobody would be told anything."
