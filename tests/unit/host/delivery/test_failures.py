@@ -103,7 +103,7 @@ def test_who_stood_in_and_what_was_left_out_is_told() -> None:
         "⚠️ The model API answered with status 418: a teapot",
         f"⚠️ {OUTGROWN}",
         f"⚠️ As far as I got.\n\n{OUTGROWN}",
-        *WHOLE,
+        *sorted(WHOLE),
     ],
 )
 def test_no_line_of_a_runners_own_stays_english(text: str) -> None:
