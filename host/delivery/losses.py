@@ -54,12 +54,14 @@ class Losses:
         notice = Notice(notices.of_quarantine(session.id), session.place, text)
         await self._db.write(lambda connection: notices.add(connection, notice, self._now()))
 
-    async def can_be_read(self, session: Session) -> None:
-        """If it could not before, that is over: the next time is another one, and told."""
+    async def can_be_read(self, session: Session, reader: Callable[[Session], OutboundReader]) -> None:
+        """If it could not before, that is over: the next time is another one, and told. Of a file that people were told of every
+        page is looked at first, for the host reads only some: else they were told anew by each start. Raises `SessionError`."""
         if session.read:
             return
         about = notices.of_quarantine(session.id)
         if await self._db.read(lambda connection: notices.is_over(connection, about)):
+            await self._mailboxes.use(session, lambda _: reader(session).examine(EXAMINATION))
             await self._db.write(lambda connection: notices.forget(connection, about))
         session.read = True
 

@@ -107,7 +107,7 @@ class Deliveries:
                 while not self.pace.over and await self._collect(session):
                     pass
                 if not self.pace.over:
-                    await self._losses.can_be_read(session)
+                    await self._losses.can_be_read(session, self._reader)
                     await self._end_lost_questions(session)
             except Missing:
                 self._close_reader(session)
@@ -125,7 +125,7 @@ class Deliveries:
             try:
                 if (instead := await self._losses.instead(session, self._reader)) is not None:
                     await self._begin_anew(session, instead)
-                await self._losses.can_be_read(session)
+                await self._losses.can_be_read(session, self._reader)
             except Missing:
                 self._close_reader(session)
                 await self._begin_anew(session)

@@ -34,25 +34,26 @@ def offer(
     if not (edit or deletion) or event.author.is_bot:
         return False
     asked = replace(event, event_class=EventClass.MESSAGE, natural_id=event.platform_message_id)
-    answer = _newest(connection, asked, under_way)
+    answer, of = _newest(connection, asked, under_way)
     if answer and edit:
         again = Decision(f"{REQUEST}{answer}", ((AGAIN, say("Answer again")),))
-        told = Notice(f"edited:{answer}", place, TOO_LATE, answers=event.platform_message_id, decision=again)
+        told = Notice(f"edited:{of}", place, TOO_LATE, answers=event.platform_message_id, decision=again)
         notices.add(connection, told, now)
     elif answer:
         away = Decision(f"{UNSAID}{answer}", (("yes", say("Delete my answer")),))
-        notices.add(connection, Notice(f"deleted:{answer}", place, DELETED, decision=away), now)
+        notices.add(connection, Notice(f"deleted:{of}", place, DELETED, decision=away), now)
     return bool(answer)
 
 
-def _newest(connection: Statements, asked: InboundEvent, under_way: Mapping[str, str]) -> str:
-    """The key of the answer that stands; '' while there is none, or another try is worked on."""
-    answer = ""
+def _newest(connection: Statements, asked: InboundEvent, under_way: Mapping[str, str]) -> tuple[str, str]:
+    """The key of the answer that stands, '' while there is none, or another try is worked on; and the id of the message that it
+    answers, which is the same however many of its parts are there yet."""
+    answer = of = ""
     for _ in range(MOST_TRIES):
         found = judgements.answer_to(connection, asked.message_id) or under_way.get(asked.message_id, "")
         if not found:
             tried = connection.execute("SELECT 1 FROM inbox WHERE key = ?", (asked.key,)).fetchone()
-            return "" if answer and tried else answer
-        answer = found
+            return "" if answer and tried else answer, of
+        answer, of = found, asked.message_id
         asked = replace(asked, event_class=EventClass.COMMAND, natural_id=again_id(found))
-    return answer
+    return answer, of

@@ -285,7 +285,10 @@ async def test_what_only_its_runner_finds_damaged_is_looked_at_by_the_host_and_q
         await bot.until(lambda: any("an operator has to look" in text for text in bot.said("c")))
         await bot.say("c", "three")
         await answered_elsewhere(host, bot)
-    assert len(bot.said("c")) == 2, "it is told once, and nothing is tried for ever"
+    async with serving(config(tmp_path, host={"sweep_every": 0.2}, runner=SOON_GONE), bot) as (host, _):
+        sessions = await host.house.records.db.read(host.house.records.sessions.load)
+        await eventually(lambda: any(session.unreadable for session in sessions))
+    assert len(bot.said("c")) == 2, "it is told once, by whichever host, and nothing is tried for ever"
 
 
 async def test_what_showed_a_turn_goes_though_the_record_of_it_is_lost(
