@@ -124,6 +124,6 @@ def test_a_story_is_told_in_the_language_of_its_place() -> None:
         "er benutzte bash (2-mal)",
         "sie war fällig und sollte innerhalb von 1 Minute beginnen",
         "1 Minute später begonnen als versprochen",
-        "ein Beitrag der Antwort ist noch nicht gesendet: the channel is archived",
+        "ein Beitrag der Antwort ist noch nicht gesendet: der Kanal ist archiviert",
     ]
     assert plainly.outcome([*CLAIMED, Event(5, "paused", "seq 2")]).told("ja") == "人の回答を待っています。"
