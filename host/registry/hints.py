@@ -17,6 +17,32 @@ from sessiondb.errors import SessionError
 log = logging.getLogger(__name__)
 
 
+def listening(url: str, channel: str) -> Connection:
+    """A connection that is told of the channel. Blocks. Raises `SessionError`."""
+    made = connect(url)
+    try:
+        made.execute(QUICK)
+        made.execute(f"LISTEN {channel}")
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+@contextlib.contextmanager
+def heard(connection: Connection | None, hint: asyncio.Event) -> Iterator[None]:
+    """The server's word, or the end of the connection, sets `hint`."""
+    if connection is None:
+        yield
+        return
+    loop, descriptor = asyncio.get_running_loop(), connection.fileno()
+    loop.add_reader(descriptor, hint.set)
+    try:
+        yield
+    finally:
+        loop.remove_reader(descriptor)
+
+
 class Hints:
     """Of one channel, on a connection of its own, which is made again when it was lost."""
 
@@ -32,32 +58,18 @@ class Hints:
         told = await self._disk.run(self._read)
         if told:
             return
-        with self._heard(hint), contextlib.suppress(TimeoutError):
+        with heard(self._connection, hint), contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await hint.wait()
 
     async def close(self) -> None:
         await self._disk.run(self._close)
 
-    @contextlib.contextmanager
-    def _heard(self, hint: asyncio.Event) -> Iterator[None]:
-        if self._connection is None:
-            yield
-            return
-        loop, descriptor = asyncio.get_running_loop(), self._connection.fileno()
-        loop.add_reader(descriptor, hint.set)
-        try:
-            yield
-        finally:
-            loop.remove_reader(descriptor)
-
     def _read(self) -> bool:
         """Whether something was told that nobody has heard of yet; what is told from now on makes the socket readable."""
         try:
             if self._connection is None:
-                self._connection = connect(self._url)
-                self._connection.execute(QUICK)
-                self._connection.execute(f"LISTEN {self._channel}")
+                self._connection = listening(self._url, self._channel)
                 return True  # nobody listened until now
             return bool(list(self._connection.notifies(timeout=0)))
         except (SessionError, psycopg.Error) as error:

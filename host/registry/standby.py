@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import psycopg
 
 from host.folders.disk import Disk
 from host.registry import leases
+from host.registry.hints import heard, listening
 from host.registry.leases import Connection
 from host.registry.nodes import Node
-from host.registry.postgresql import connect, translated
+from host.registry.postgresql import translated
 from sessiondb.errors import SessionError
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Standby:
         if self._connection is None and await self._disk.run(self._look):
             return True
         hint = asyncio.Event()
-        with self._heard(hint):
+        with heard(self._connection, hint):
             waiting = [asyncio.create_task(one.wait()) for one in (hint, stopping)]
             try:
                 await asyncio.wait(waiting, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
@@ -51,19 +51,6 @@ class Standby:
 
     async def close(self) -> None:
         await self._disk.run(self._close)
-
-    @contextlib.contextmanager
-    def _heard(self, hint: asyncio.Event) -> Iterator[None]:
-        """The server's word, or the end of the connection, sets `hint`."""
-        if self._connection is None:
-            yield
-            return
-        loop, descriptor = asyncio.get_running_loop(), self._connection.fileno()
-        loop.add_reader(descriptor, hint.set)
-        try:
-            yield
-        finally:
-            loop.remove_reader(descriptor)
 
     def _look(self) -> bool:
         try:
@@ -80,10 +67,7 @@ class Standby:
     def _at_hand(self) -> Connection:
         with self._making:
             if self._connection is None:
-                made = connect(self._url)
-                made.execute(leases.QUICK)
-                made.execute(f"LISTEN {leases.CHANNEL}")
-                self._connection = made
+                self._connection = listening(self._url, leases.CHANNEL)
             return self._connection
 
     def _elsewhere(self, ids: list[str]) -> list[str]:
