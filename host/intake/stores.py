@@ -112,9 +112,7 @@ class Stores:
                     await self._store(lane, await self._next(lane))
                 except SessionError:
                     raise
-                except (
-                    Exception
-                ):  # the next look takes it by itself, and one that always breaks holds up nobody
+                except Exception:  # the next look takes it by itself
                     self._broke[first.id] = self._broke.get(first.id, 0) + 1
                     if self._broke[first.id] < MOST_BREAKS:
                         raise
@@ -139,12 +137,12 @@ class Stores:
     async def _next(self, lane: _Lane) -> list[storing.Attached]:
         """The first entries of the lane as they are stored together: up to one with files, or that one by itself."""
         first = lane.entries[0]
-        if first.id in self._broke and not _has_files(first):
-            return [storing.Attached(first)]
         if _has_files(first):
             if not any(entry.event.event_class is EventClass.CONTROL for entry in lane.entries):
                 lane.ordered.clear()
             return [await self._fetched(lane, first)]
+        if first.id in self._broke:
+            return [storing.Attached(first)]
         plain: list[storing.Attached] = []
         for entry in lane.entries:
             if _has_files(entry):

@@ -120,7 +120,6 @@ class HostDB(Grouped):
 
     def __init__(self, path: Path, disk: Disk, connection: apsw.Connection, node: str = "") -> None:
         super().__init__(disk, path)
-        self._path = path
         self._connection = connection
         self.node = node
         self.ties = None
@@ -136,7 +135,7 @@ class HostDB(Grouped):
     async def scrub(self) -> bool:
         """Free pages are overwritten by every commit (secure_delete); earlier states of pages are in the WAL."""
         await self.write(lambda _: None)
-        return await self._disk.run(emptied, self._path)
+        return await self._disk.run(emptied, self._where)
 
     def leads(self) -> bool:
         return True  # the folder's lock goes with the process
@@ -145,7 +144,7 @@ class HostDB(Grouped):
         self._connection.close()
 
     def _commit(self, jobs: list[Job]) -> list[Outcome]:
-        with translated(self._path), sqlite.transaction(self._connection, self._path):
+        with translated(self._where), sqlite.transaction(self._connection, self._where):
             return self._outcomes(jobs)
 
     def _alone(self, job: Job) -> Any:

@@ -180,9 +180,8 @@ def _leave(database: Connection, epoch: int, node: Node) -> None:
     """With the mark nodes that stand by take nothing in any more; what they took in before is dealt with first, for it was
     acknowledged. Raises `Unavailable` while there is any."""
     with database.transaction():
-        database.execute(
-            "LOCK TABLE taken_in IN SHARE MODE"
-        )  # whoever keeps something at this moment is waited for
+        # Whoever keeps something at this moment is waited for.
+        database.execute("LOCK TABLE taken_in IN SHARE MODE")
         [(left,)] = database.execute("SELECT count(*) FROM taken_in WHERE answer IS NULL").fetchall()
         if left:
             raise Unavailable(

@@ -23,10 +23,8 @@ from host.ports.bot import HostBusy, Keep, Payload
 log = logging.getLogger(__name__)
 
 PAUSE = 5.0  # s until a socket that could not be opened is tried again
-TOLD_BY_THE_ACK = (
-    "view_submission",
-    "block_suggestion",
-)  # interactions whose person sees what we acknowledge with
+# Interactions whose person sees what we acknowledge with.
+TOLD_BY_THE_ACK = ("view_submission", "block_suggestion")
 
 
 async def take_in(api_url: str, app_token: str, keep: Keep) -> None:

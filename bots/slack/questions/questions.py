@@ -114,9 +114,8 @@ class Questions:
             value=value,
             refers_to=asked.question,
         )
-        language = await self._language(
-            asked, user
-        )  # before: nothing is awaited between an outcome and its line
+        # Before: nothing is awaited between an outcome and its line.
+        language = await self._language(asked, user)
         try:
             ingested = await self._host.ingest(event)
         except HostBusy:  # a click is not delivered again: its author has to know
