@@ -13,6 +13,7 @@ from host.registry.sessions import Session
 from sessiondb.signals import Bell, ChangeDetector, slowest_poll
 
 POLL_FASTEST = 0.02  # s between two looks right after something happened
+POLL_RUNG = 0.25  # s of the same where a bell was heard before: it tells of what comes next, and a look tells of the same again
 POLL_UNASKED = 0.25  # s where no bell rings and nobody has given the runner anything to do for a while
 POLL_QUIET = (
     5.0  # s where a bell was heard before, and nobody has given the runner anything to do for a while
@@ -31,6 +32,7 @@ class _Heard:
     slowest: float
     unasked: float  # the slowest, while it has nothing to do
     asked_at: float = -math.inf  # when it last was given something to do, or wrote something
+    soonest: float = POLL_FASTEST  # between two looks right after something happened
     interval: float = POLL_FASTEST
     due: float = 0.0
     rings: int = 0
@@ -102,7 +104,7 @@ class Ears:
                 for heard, changed in zip(due, await self._disk.run(_changed, due), strict=True):
                     if changed:
                         heard.asked_at = clock()
-                    heard.interval = POLL_FASTEST if changed else heard.next_interval(clock())
+                    heard.interval = heard.soonest if changed else heard.next_interval(clock())
                     heard.due = _together(clock(), heard.interval)
                     if changed and heard.session.id in self._live:
                         self._heard(heard.session)
@@ -119,7 +121,7 @@ class Ears:
         heard.to_host.hush()
         heard.asked_at = now = asyncio.get_running_loop().time()
         if not self._slowest:
-            heard.unasked = POLL_QUIET  # this one rings
+            heard.soonest, heard.unasked = POLL_RUNG, POLL_QUIET  # this one rings
         if now - heard.window > 1.0:
             heard.window, heard.rings = now, 0
         heard.rings += 1

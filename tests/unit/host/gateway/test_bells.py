@@ -15,6 +15,7 @@ from host.gateway.bells import (
     ASKED,
     POLL_FASTEST,
     POLL_QUIET,
+    POLL_RUNG,
     POLL_UNASKED,
     RINGS_PER_SECOND,
     SOON,
@@ -156,6 +157,8 @@ async def test_a_bell_that_was_heard_is_trusted_in_silence_and_one_that_never_ra
         ring(ringing)
         assert await heard.next() == ringing.id
     assert ears._live[one.id].unasked == POLL_QUIET
+    assert ears._live[one.id].soonest == POLL_RUNG  # it rings for what comes next, too
+    assert ears._live[deaf.id].soonest == ordered._live[told.id].soonest == POLL_FASTEST
     assert ears._live[one.id].slowest == POLL_SLOWEST  # as long as something may come
     assert ears._live[deaf.id].unasked == POLL_SLOWEST
     assert ordered._live[told.id].unasked == 7.0  # the operator's word stands
