@@ -188,7 +188,8 @@ def assemble(
     ingress = Ingress(settings, records, onward, now)
     service = _controls(settings, bots, parts, records, onward, ingress, desk, supervisor, masks, languages)
     followers = Followers(desk, supervisor, bots)
-    ordered, upkeep = _ordered(settings, parts, records, onward, followers, Own(installation.id, news))
+    own = Own(installation.id, news)
+    ordered, upkeep = _ordered(settings, parts, records, onward, followers, languages, own)
     answers, standings = Replies(service, languages), Standings(db, scheduler.changed, now)
     state = State(settings, db, lives, bots.by_platform, now)
     orders, endings = ordered.orders, Endings(records, bots, parts.now)
@@ -224,6 +225,7 @@ def _ordered(
     records: Records,
     onward: Onward,
     followers: Followers,
+    languages: Languages,
     own: Own,
 ) -> tuple[Ordered, Upkeep]:
     supervisor, days = followers.supervisor, settings.config.host.retention_days
@@ -234,7 +236,7 @@ def _ordered(
     hands = Hands(supervisor, pruner, onward.deliveries, followers.bots)
     forgetting = Forgetting(records, hands, own.installation, feeding, parts.now)
     ways = {"reload": reloading.ordered, "pause": pausing.ordered, "forget": forgetting.ordered}
-    ways["channel"] = functools.partial(channels.ordered, supervisor)
+    ways["channel"] = functools.partial(channels.ordered, supervisor, languages)
     orders = Orders(records.db, records.sessions, supervisor, followers.desk, pausing, ways)
     return Ordered(orders, reloading, pausing, forgetting), Upkeep(pruner, feeding)
 

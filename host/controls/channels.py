@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from host.config import Config, provider
 from host.governance import access, audit, narrowing, rules, words
+from host.governance.languages import Languages
 from host.intake.router import rule_of
 from host.ports import money
 from host.ports.controls import (
@@ -61,10 +62,16 @@ WORKS = {
 }
 
 
-async def ordered(supervisor: Supervisor, body: str) -> str:
+async def ordered(supervisor: Supervisor, languages: Languages, body: str) -> str:
     """Another process of this machine has changed a channel."""
-    supervisor.outdate(Address(*map(str, json.loads(body))))
+    in_force(supervisor, languages, Address(*map(str, json.loads(body))))
     return "in force"
+
+
+def in_force(supervisor: Supervisor, languages: Languages, place: Address) -> None:
+    """After a change's commit: nobody goes on by what held before."""
+    languages.changed(place)
+    supervisor.outdate(place)
 
 
 def models(config: Config) -> tuple[str, ...]:

@@ -450,7 +450,7 @@ class Service:
             lambda connection: channels.change(connection, config, viewer, place, wanted, now)
         )
         if changed_it:
-            self._parts.supervisor.outdate(place)
+            channels.in_force(self._parts.supervisor, self._parts.languages, place)
         return channels.told(config, place, wanted)
 
     async def revert(self, viewer: Viewer, channel: Address, number: int) -> str:
@@ -460,7 +460,7 @@ class Service:
             lambda connection: channels.revert(connection, config, viewer, channel, number, now)
         )
         if changed_it:
-            self._parts.supervisor.outdate(channel)
+            channels.in_force(self._parts.supervisor, self._parts.languages, channel)
         held_now = await self._db.read(lambda connection: rules.now_of(connection, channel))
         return channels.told(config, channel, held_now)
 

@@ -381,7 +381,7 @@ class Collector:
         drawn = ready.drawn.get(out.id) or drawing.at_once(bot, operation, mentions)
         chunks = drawn.chunks
         closes = replacing.ends_turn(row)
-        judged = closes and self.judged(whose.agent)
+        judged, billed = closes and self.judged(whose.agent), closes and whose.bills(address)
         keys = [self.minting.key(whose.session_id, out.seq, out.id, number) for number in range(len(chunks))]
         common = {
             "target": getattr(operation, "message_id", ""),
@@ -409,7 +409,7 @@ class Collector:
                         **drawing.kept(told(chunk, whose.language)),
                         "mentions": [] if number else list(mentions),
                         "judged": judged and number == len(chunks) - 1,
-                        "closes": closes and number == len(chunks) - 1,
+                        "closes": billed and number == len(chunks) - 1,
                     }
                 ),
                 "pending",

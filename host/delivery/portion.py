@@ -11,9 +11,9 @@ from host.delivery.actions import Asked, Handler
 from host.delivery.drawing import Drawn, Large
 from host.delivery.room import Room
 from host.governance.approvals import Asking, Votes
+from host.governance.languages import UNASKED, Manners
 from host.mailbox.outbound import Accepted, Refused
 from host.mailbox.rows import Parcel
-from host.words import ENGLISH
 from sessiondb.records import Address, MessageIn
 
 Rows: TypeAlias = Sequence[Accepted | Refused]
@@ -75,7 +75,15 @@ class Whose:
     agent: str
     files: Path  # those that its rows may name
     room: Room  # for what may be on its way beside what is
-    language: str = ENGLISH  # of the place
+    manners: Manners = UNASKED  # of the place
+
+    @property
+    def language(self) -> str:
+        return self.manners.language
+
+    def bills(self, address: Address) -> bool:
+        """Whether what an answer there took may have to be said with it: of another place nobody has asked that."""
+        return self.manners.billed or address[:3] != self.place[:3]
 
 
 def seq_of(row: Accepted | Refused) -> int:

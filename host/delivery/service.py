@@ -195,8 +195,8 @@ class Deliveries:
             lane = self._lanes.get(_Way(session.id, address))
             return lane is not None and not lane.idle
 
-        files, language = session.folder.outbound_files, await self._languages.lately(session.place)
-        whose = Whose(session.id, session.place, session.agent, files, left, language)
+        files, manners = session.folder.outbound_files, await self._languages.manners(session.place)
+        whose = Whose(session.id, session.place, session.agent, files, left, manners)
 
         def job(writer: InboundWriter) -> Collected:
             if session.remade:  # in this very visit: nothing that these rows answer is in the file yet

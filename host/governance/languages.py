@@ -7,18 +7,30 @@ installation's.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from host.config.settings import Settings
 from host.governance import rules
 from host.ports.events import Viewer
 from host.registry.port import Registry, Statements
-from host.words import spoken
+from host.words import ENGLISH, spoken
 from sessiondb import SessionError
 from sessiondb.records import Address
 
 _DIRECT = "-dm-"
-_HOLDS_FOR = 5_000  # ms that a place's language is remembered for what is said often
+_HOLDS_FOR = 5_000  # ms that it is remembered how a place is spoken to, for what is said often
 _MOST_KNOWN = 5_000  # places
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How an answer is told at a place."""
+
+    language: str
+    billed: bool  # with what it took, as far as is known
+
+
+UNASKED = Manners(ENGLISH, billed=True)
 
 
 class Languages:
@@ -26,7 +38,7 @@ class Languages:
         self._settings = settings
         self._db = db
         self._now = now
-        self._known: dict[Address, tuple[int, str]] = {}  # until when, ms UTC
+        self._known: dict[Address, tuple[int, Manners]] = {}  # until when, ms UTC
 
     async def of(self, place: Address, person: str = "") -> str:
         """`person`: the only one who reads it. Where the records cannot be read it is the installation's."""
@@ -37,14 +49,25 @@ class Languages:
 
     async def lately(self, place: Address) -> str:
         """What it was seconds ago, where it is asked for with each look at a session."""
+        return (await self.manners(place)).language
+
+    async def manners(self, place: Address) -> Manners:
+        """What they were seconds ago, or since this host changed them."""
         now, place = self._now(), place._replace(thread_id="")
-        until, language = self._known.get(place, (0, ""))
-        if not now < until <= now + _HOLDS_FOR:
+        until, manners = self._known.get(place, (0, None))
+        if manners is None or not now < until <= now + _HOLDS_FOR:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            language = await self.of(place)
-            self._known[place] = now + _HOLDS_FOR, language
-        return language
+            try:
+                manners = await self._db.read(lambda connection: self._manners(connection, place))
+            except SessionError:
+                manners = Manners(self._settings.config.host.language, billed=True)
+            self._known[place] = now + _HOLDS_FOR, manners
+        return manners
+
+    def changed(self, channel: Address) -> None:
+        """Its settings are others now."""
+        self._known.pop(channel._replace(thread_id=""), None)
 
     async def of_viewer(self, viewer: Viewer) -> str:
         """What they order is answered to them in the language of the place they order it from."""
@@ -64,6 +87,10 @@ class Languages:
         config = self._settings.config
         rule = next((rule for rule in config.routes if rules.fits(rule, place)), None)
         return (rule.language if rule is not None else "") or config.host.language
+
+    def _manners(self, connection: Statements, place: Address) -> Manners:
+        decided = rules.of_channel(connection, place)
+        return Manners(self.at(connection, place), decided is not None and decided.bill)
 
 
 def _whose(connection: Statements, place: Address) -> str:

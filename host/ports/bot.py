@@ -48,7 +48,7 @@ class Delivery:
     decision: Decision | None = None  # of a notice that asks an owner
     judged: bool = False  # people are asked what they think of it, by buttons that name `key`; where the platform has room
     first: bool = True  # of the messages that one operation became
-    closes: bool = False  # the end of a turn's answer
+    closes: bool = False  # the end of a turn's answer, of which it may have to be said what it took
     bill: str = ""  # what the answer took, to be shown below it in small; no word of it
     mentions: tuple[str, ...] = ()  # users whom the message notifies, named in front of it; nobody else is
     first_attempt_at: int = 0  # ms UTC

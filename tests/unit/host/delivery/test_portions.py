@@ -17,12 +17,14 @@ from host.delivery.drawing import at_once
 from host.delivery.minting import Minting
 from host.delivery.portion import Collected, Ready, Whose
 from host.delivery.quiet import Quiet
+from host.governance.languages import Manners
 from host.governance.masking import Masks
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import OutboundReader, Page
 from host.mailbox.questions import Approvers
 from host.mailbox.rows import NewMessage
 from host.ports.bot import Bots
+from host.words import ENGLISH
 from sessiondb import Address, SessionFolder, content
 from sessiondb.connection import open_writer
 from tests.fakes.platform import MemoryBot
@@ -73,6 +75,14 @@ class Session:
                     (seq, f"o{seq}-{number}", said),
                 )
 
+    def ends_its_turn(self, text: str) -> None:
+        with self.runner:
+            seq, said = self._next(), content.encode(content.Text(text, ends_turn=True))
+            self.runner.execute(
+                "INSERT INTO messages_out (seq, id, in_reply_to, kind, created_at, content) VALUES (?, ?, 'm', 'chat', 1, ?)",
+                (seq, f"o{seq}", said),
+            )
+
     def answers(self) -> None:
         with self.runner:
             self.runner.execute(
@@ -83,8 +93,11 @@ class Session:
         [(last,)] = self.runner.execute("SELECT coalesce(max(seq), -1) FROM messages_out").fetchall()
         return int(str(last)) + 2
 
-    def collect(self, ready: Ready | None = None) -> Collected:
-        whose = Whose("s", PLACE, "default", self._folder.outbound_files, room.left(0, 0, 0))
+    def collect(
+        self, ready: Ready | None = None, *, billed: bool = False, place: Address = PLACE
+    ) -> Collected:
+        manners, left = Manners(ENGLISH, billed), room.left(0, 0, 0)
+        whose = Whose("s", place, "default", self._folder.outbound_files, left, manners)
         return self._collector.collect(self.writer, self.reader, whose, lambda _: False, ready or Ready())
 
     def drawn(self, done: Collected) -> Ready:
@@ -188,3 +201,15 @@ def test_a_page_that_is_gone_through_leads_to_the_next(session: Session) -> None
     assert texts(told) == LARGE
     assert told[-1].more
     assert texts([session.collect()]) == "later"
+
+
+@pytest.mark.parametrize(
+    ("billed", "place", "asked"),
+    [(True, PLACE, True), (False, PLACE, False), (False, PLACE._replace(platform_id="elsewhere"), True)],
+)
+def test_what_an_answer_took_is_looked_up_where_its_channel_may_want_that_said(
+    session: Session, billed: bool, place: Address, asked: bool
+) -> None:
+    session.ends_its_turn("done")
+    [parcel] = session.collect(billed=billed, place=place).parcels
+    assert json.loads(parcel.payload)["closes"] is asked

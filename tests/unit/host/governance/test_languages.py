@@ -10,7 +10,7 @@ from host.config import Config
 from host.config.settings import Settings
 from host.delivery.ledgers import NoticeLedger
 from host.governance import rules
-from host.governance.languages import Languages
+from host.governance.languages import Languages, Manners
 from host.ports.bot import Decision
 from host.ports.controls import ChannelRules
 from host.ports.events import Author, Viewer
@@ -46,6 +46,18 @@ async def test_a_channel_has_what_an_owner_set_else_its_routes_else_the_hosts(
     assert await db.read(lambda c: rules.of_channel(c, CHANNEL)) == ChannelRules(language="ja")
     [version] = await db.read(lambda c: rules.versions(c, CHANNEL))
     assert version.after.language == "ja"
+
+
+async def test_how_a_place_is_spoken_to_holds_for_seconds_and_no_longer_than_its_settings(
+    db: HostDB, languages: Languages
+) -> None:
+    ann = Viewer(Author("U1", locale="en-US"), CHANNEL)
+    assert await languages.manners(CHANNEL) == Manners("de", billed=False)
+    wanted = ChannelRules(language="ja", bill=True)
+    await db.write(lambda c: rules.change(c, ann, CHANNEL, wanted, NOW))
+    assert await languages.manners(CHANNEL) == Manners("de", billed=False)  # written beside this host
+    languages.changed(CHANNEL)
+    assert await languages.manners(CHANNEL._replace(thread_id="2.0")) == Manners("ja", billed=True)
 
 
 async def test_a_direct_message_has_its_persons_by_what_the_platform_said_of_them(
