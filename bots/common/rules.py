@@ -124,7 +124,7 @@ def entered(values: Mapping[str, str], version: int) -> ChannelRules:
 
 def limited(values: Mapping[str, str], rules: ChannelRules) -> ChannelRules:
     """The same rules with what is allowed; several of a menu stand a line each. Raises `WrongInput`."""
-    chosen = [name for field in (TOOLS, SERVERS) for name in values.get(field, "").splitlines()]
+    chosen = [*values[TOOLS].splitlines(), *values.get(SERVERS, "").splitlines()]
     tools = tuple(dict.fromkeys(chosen))
     if NO_TOOLS in tools and len(tools) > 1:
         raise WrongInput(TOOLS, say("No tools at all, or some of them: choose one."))
@@ -140,7 +140,7 @@ def limited(values: Mapping[str, str], rules: ChannelRules) -> ChannelRules:
 def shown(values: Mapping[str, str], rules: ChannelRules) -> ChannelRules:
     """The same rules with what is shown. Raises `WrongInput`."""
     work, bill, language = (_of_menu(values[name]) for name in (WORK, BILL, LANGUAGE))
-    models = tuple(dict.fromkeys(values.get(MODELS, "").splitlines()))
+    models = tuple(dict.fromkeys(values[MODELS].splitlines()))
     if NO_MODELS in models and len(models) > 1:
         raise WrongInput(MODELS, say("No other model at all, or some of them: choose one."))
     for field, value, known in ((WORK, work, WORKS), (BILL, bill, BILLS), (LANGUAGE, language, LANGUAGES)):

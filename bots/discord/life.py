@@ -14,12 +14,12 @@ import discord
 
 from bots.common import answering
 from bots.common.faces import Faces
-from bots.discord.client import hooks, limits, parsing, places, wire
+from bots.discord.client import hooks, limits, parsing, places, telling, wire
 from bots.discord.client.watch import Watch
 from bots.discord.commands import later
 from bots.discord.commands.commands import Commands
 from bots.discord.live.message import LiveMessages, StopButton
-from bots.discord.panels import judging, rules, strays
+from bots.discord.panels import buttons, judging, rules, strays
 from bots.discord.panels.forms import Forms
 from bots.discord.panels.judging import AgainButton, JudgeButton
 from bots.discord.panels.panels import HaltButton, PageButton, TaskButton
@@ -100,7 +100,6 @@ class DoveClient(discord.Client):
         self.members.matter = bool(config.access.groups) or config.access.guests == "deny"
 
     async def setup_hook(self) -> None:
-        self.add_dynamic_items(*BUTTONS)
         # Before anything of this life is taken in: from a server that was known something was.
         self._known = {address.workspace_id for address in await self.host.watched(places.PLATFORM)} - {
             ""
@@ -236,9 +235,12 @@ class DoveClient(discord.Client):
         self.watch.heard(event_type)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        await self.forms.interaction(interaction)
-        buttons = [button.__discord_ui_compiled_template__ for button in BUTTONS]
-        await strays.tell(interaction, [*buttons, *self.forms.patterns])
+        try:
+            if not (await buttons.pressed(interaction, BUTTONS) or await self.forms.interaction(interaction)):
+                await strays.tell(interaction)
+        except Exception:
+            log.exception("A click or form broke", extra={"action": "interaction_broke"})
+            await telling.broke(interaction)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         await self.receiver.edited(payload)

@@ -29,7 +29,7 @@ from bots.slack.commands.shortcuts import Shortcuts
 from bots.slack.commands.surfaces import Surfaces
 from bots.slack.live.progress import StatusLines
 from bots.slack.organisations import CHANGES
-from bots.slack.panels import judging, panels, rules
+from bots.slack.panels import broken, judging, panels, rules
 from bots.slack.panels.clicks import Clicks, Respond
 from bots.slack.questions import questions
 from bots.slack.reading import saying
@@ -223,6 +223,9 @@ class Listeners:
         await self._questions.submitted(body)
         await ack()
 
+    async def broke(self, args: AsyncArgs, error: Exception) -> None:
+        await broken.tell(args, error, self._reader, self._host)
+
     async def anything_else(self, event: Json) -> None:
         """An event that no listener takes would be delivered again and again."""
         log.debug("Nothing to do for %s", event.get("type"))
@@ -304,13 +307,13 @@ def attach(app: AsyncApp, find: Find, gone: Callable[..., Awaitable[None]]) -> N
             app.event(name)(_told(method, find))
     for name in GOES:
         app.event(name)(gone)
-    app.command(COMMAND)(_told(Listeners.command, find))
+    app.command(COMMAND)(_answered(Listeners.command, find))
     for name, method in SHORTCUTS.items():
-        app.shortcut(name)(_told(method, find))
+        app.shortcut(name)(_answered(method, find))
     for name, method in VIEWS.items():
-        app.view(name)(_told(method, find))
+        app.view(name)(_answered(method, find))
     for pattern, method in ACTIONS.items():
-        app.action(re.compile(pattern))(_told(method, find))
+        app.action(re.compile(pattern))(_answered(method, find))
     app.event(re.compile(".*"))(_told(Listeners.anything_else, find))
 
 
@@ -321,6 +324,21 @@ def _told(method: Method, find: Find) -> Callable[[AsyncArgs], Awaitable[None]]:
     async def listener(args: AsyncArgs) -> None:
         if (listeners := find(args.context)) is not None:
             await method(listeners, **{name: getattr(args, name) for name in wanted})
+
+    return listener
+
+
+def _answered(method: Method, find: Find) -> Callable[[AsyncArgs], Awaitable[None]]:
+    """The same of what somebody does and Slack sends once: whatever it breaks over, they are told."""
+    carried_out = _told(method, find)
+
+    async def listener(args: AsyncArgs) -> None:
+        try:
+            await carried_out(args)
+        except Exception as error:
+            if (listeners := find(args.context)) is None:
+                raise
+            await listeners.broke(args, error)
 
     return listener
 

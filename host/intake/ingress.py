@@ -15,15 +15,15 @@ from dataclasses import replace
 from host.config.settings import Settings
 from host.governance import access, approvals, pauses, requests, rules
 from host.intake import beginning, converted, inbox, pages, permission, router, speaking
+from host.intake.answers import Answers
 from host.intake.fairness import Gates
 from host.intake.inbox import Entry
 from host.intake.onward import Onward
 from host.intake.stores import Stores
-from host.mailbox import questions
 from host.mailbox.open import Records
 from host.ports.bot import Decision, HostBusy
 from host.ports.events import ABOUT_ANOTHER, EventClass, InboundEvent, Ingested, Privacy, Verdict
-from host.registry import asked, held, notices, sessions, zones
+from host.registry import held, notices, sessions, zones
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
@@ -61,6 +61,7 @@ class Ingress:
         self._now = now
         self._ending: set[asyncio.Task[None]] = set()
         self._gates = Gates()
+        self._answers = Answers(settings, records, now)
         self.stores = Stores(records, onward, now)
 
     async def ingest(self, event: InboundEvent) -> Ingested:
@@ -69,16 +70,17 @@ class Ingress:
         try:
             if told := self._onward.pasted(event):
                 return await self._for_the_host(event, told)
-            await self._know_the_thread(event)
-            event = await self._under_a_post(event)
             if event.event_class is EventClass.ANSWER:
-                answer = await self._to_its_question(event)
+                answer = await self._answers.to_its_question(event)
                 # Nothing is written: a question stays open for those who may answer it.
                 if answer is None:
                     return Ingested(Verdict.DECLINED, reason=NO_QUESTION)
                 event = answer
-                if refused := await self._not_asked(event):
+                if refused := await self._answers.refusal(event):
                     return Ingested(Verdict.DECLINED, event.message_id, refused)
+            else:
+                await self._know_the_thread(event)
+                event = await self._under_a_post(event)
             async with self._gates.through(event.address):
                 admitted = await self._db.write(lambda connection: self._admit_all(connection, event))
         except SessionError as error:
@@ -214,31 +216,6 @@ class Ingress:
         found = await self._db.read(lambda connection: _engaged(connection, thread))
         continued = found is not None and found[1]
         return replace(event, address=thread, opens_thread="") if continued else event
-
-    async def _to_its_question(self, event: InboundEvent) -> InboundEvent | None:
-        """An answer belongs to the session of its question, wherever the click says that it happened; None when
-        nobody asked that where it did: in another workspace the same id is somebody else's."""
-        found = await self._db.read(lambda connection: asked.find(connection, event.refers_to))
-        if found is None or not access.same_people(found[1], event.address):
-            return None
-        session_id, address = found
-        return replace(event, session_id=session_id, address=address, natural_id=event.refers_to)
-
-    async def _not_asked(self, event: InboundEvent) -> str:
-        """Why this answer cannot count; '' when it may, or was taken in already."""
-
-        def session_of(connection: Statements) -> Session | None:
-            if inbox.find(connection, event.key) is not None:
-                return None
-            found = self._registry.load(connection, "id = ?", (event.session_id,))
-            return found[0] if found else None
-
-        session = await self._db.read(session_of)
-        if session is None:
-            return ""
-        question = await self._mailboxes.use(session, lambda writer: writer.question(event.refers_to))
-        is_owner = access.is_owner(self._settings.config.access, event.address, event.author.id)
-        return questions.refusal(question, event.author.id, is_owner=is_owner, now=self._now())
 
     def _admit_all(
         self, connection: Statements, event: InboundEvent

@@ -93,7 +93,7 @@ class InboundEvent:
         False  # its author named the bot, not something quoted in it; of an EDIT: only since this edit, as far as is known
         # (it then carries all that its MESSAGE would); of a REACTION: it is to a message of the bot's own
     )
-    privacy: Privacy = "public"
+    privacy: Privacy = "public"  # of an ANSWER the host knows it by its question
     replies_to: str = ""  # the message it replies to from outside a thread, if one can hang from that message
     opens_thread: str = ""  # the thread an answer to this message would open; '' when none can be
     untitled: bool = False  # no person has named the thread that an answer to it would stand in

@@ -68,6 +68,14 @@ def scope_name(kept_for: Privacy | Literal["guests"], address: Address, user_id:
     return f"{readable}-{hashlib.sha256(raw.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
+def privacy_of(scope: str, address: Address) -> Privacy:
+    """For whom a conversation at this address is, as `scope_name` has it: what cannot be told counts as private."""
+    if "-dm-" in scope:
+        return "dm"
+    everybodys = {scope_name("public", address, ""), scope_name("guests", address, "")}
+    return "public" if scope in everybodys else "private"
+
+
 def room(address: Address) -> Address:
     """Where people read what is said about the session of this address: the channel, if its thread is the host's own."""
     return address._replace(thread_id="") if address.thread_id.startswith(OWN_THREADS) else address

@@ -45,6 +45,15 @@ ALWAYS = frozenset(
 )
 EMPTY: dict[str, Any] = {"mentions": [], "mention_roles": [], "attachments": [], "embeds": [], "type": 0}
 
+INTERACTION = "INTERACTION_CREATE"
+BESIDES = (
+    "message",
+    "channel",
+    "guild",
+    "entitlements",
+    "locale",
+)  # of an interaction, which says who did what all the same
+
 MOST_SEEN = 5_000  # interactions that are known to have come
 
 T = TypeVar("T")
@@ -68,7 +77,11 @@ def guard(
     for name, parser in list(state.parsers.items()):
         if name not in LIFECYCLE:
             state.parsers[name] = _guarded(name, parser, passed, keep)
-    state.parsers["INTERACTION_CREATE"] = _once(state.parsers["INTERACTION_CREATE"])
+    state.parsers[INTERACTION] = _once(state.parsers[INTERACTION])
+    store = (
+        state._view_store
+    )  # which wants a click's message, and the button in it: `panels.buttons` takes all of them
+    store.dispatch_view = _left_to_us  # type: ignore[method-assign, assignment]
     create = state.create_message
 
     def tolerant(*, channel: Any, data: Any) -> Any:
@@ -96,6 +109,10 @@ def _once(parser: Callable[[Any], Any]) -> Callable[[Any], None]:
         parser(_placed(data))
 
     return parse
+
+
+def _left_to_us(*_: object) -> None:
+    """What the library would do with a click."""
 
 
 def _placed(data: Any) -> Any:
@@ -151,8 +168,16 @@ def _first_that_works(what: str, data: Any, read: Callable[[Any], T]) -> T | Non
 
 
 def _ever_less(data: Any) -> Iterator[Any]:
-    """The payload; what every message has of it; and of that what says who wrote which words, and no more."""
+    """The payload; what every message has of it; and of that what says who wrote which words, and no more. Of an interaction what
+    was done, by whom and where."""
+    if isinstance(data, dict) and not isinstance(
+        data.get("locale", ""), str
+    ):  # the library would take it, and break later
+        data = {name: value for name, value in data.items() if name != "locale"}
     yield data
+    if isinstance(data, dict) and "token" in data:
+        yield {name: value for name, value in data.items() if name != "message"}
+        yield _placed({name: value for name, value in data.items() if name not in BESIDES})
     if isinstance(data, dict) and "author" in data:
         always = {name: data[name] for name in ALWAYS if name in data}
         yield always

@@ -6,16 +6,22 @@ The flag counts where a message is made; an answer that was deferred is one alre
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any, TypeVar
 
 import discord
 from discord import ui
 
+from bots.common import words as common
+from bots.discord.client import errors
 from bots.discord.reading import events
 from bots.markup import discord as markup
 from host import words
-from host.words import ENGLISH, Sentence, spoken
+from host.words import ENGLISH, Sentence, say, spoken
 
+log = logging.getLogger(__name__)
+
+NOT_HERE = say("Agents do not work here.")
 Interaction = discord.Interaction[Any]
 T = TypeVar("T")
 PATIENCE = 1.0  # s of the three that Discord waits for an answer
@@ -75,7 +81,15 @@ async def whisper(interaction: Interaction, text: str) -> None:
         await interaction.response.send_message(text, ephemeral=True, suppress_embeds=True)
 
 
-async def say(interaction: Interaction, text: str, **more: Any) -> None:
+async def broke(interaction: Interaction) -> None:
+    """What somebody did was not carried out, or not to its end: they are told."""
+    try:
+        await whisper(interaction, common.BUSY)
+    except (discord.DiscordException, *errors.TRANSPORT) as again:
+        log.info("Its author could not be told: %s", again, extra={"action": "interaction_broke"})
+
+
+async def tell(interaction: Interaction, text: str, **more: Any) -> None:
     """As what was deferred, or what the buttons stand below, reads from now on."""
     language = await language_of(interaction)
     if "view" in more:
@@ -86,10 +100,14 @@ async def say(interaction: Interaction, text: str, **more: Any) -> None:
 
 async def close(interaction: Interaction, line: str, *, instead_of: str = "") -> None:
     """The buttons go; below what stood there, as safe as it was posted, stands what came of it."""
-    if interaction.message is None:
-        return
-    content = with_line(interaction.message.content, f"✔ {line}", instead_of=instead_of)
+    content = with_line(await standing(interaction), f"✔ {line}", instead_of=instead_of)
     await interaction.edit_original_response(content=content, view=None)
+
+
+async def standing(interaction: Interaction) -> str:
+    """What stands above the buttons: asked for where the click, which was deferred, did not bring it."""
+    brought = getattr(interaction.message, "content", None)
+    return brought if isinstance(brought, str) else (await interaction.original_response()).content
 
 
 def with_line(content: str, line: str, *, instead_of: str = "") -> str:

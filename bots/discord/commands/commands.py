@@ -43,7 +43,6 @@ LONGEST_SHOWN = 1_500  # characters of a question said again under its asker's n
 REGISTER_AGAIN = 5.0  # s until commands that Discord did not take are registered again; doubles
 LONGEST_REGISTER_AGAIN = 600.0
 IN_A_THREAD = say("No agent takes part here: give it in the thread that it is about.")
-NOT_HERE = say("Agents do not work here.")
 Interaction = discord.Interaction[Any]
 
 
@@ -116,7 +115,7 @@ class Commands:
         """The question stands under its asker's name; the thread of the answer opens from there."""
         address = places.address_of(interaction.channel)
         if address is None:
-            await telling.say(interaction, NOT_HERE)
+            await telling.tell(interaction, telling.NOT_HERE)
             return
         asked = await interaction.original_response()
         opens = str(asked.id) if places.can_open_thread(interaction.channel) else ""
@@ -132,7 +131,7 @@ class Commands:
                 shown = shown[:LONGEST_SHOWN]
                 asks = say("**{person}** asks: {words}", person=who, words=shown)
                 aside = say("**{person}** says: {words}", person=who, words=shown)
-                await telling.say(interaction, aside if value == commands.ASIDE else asks)
+                await telling.tell(interaction, aside if value == commands.ASIDE else asks)
             except (discord.DiscordException, *errors.TRANSPORT) as error:
                 # It is taken and will be answered: nobody is to be told to ask again.
                 log.warning("A question is not shown: %s", error, extra={"action": "command_not_shown"})
@@ -147,7 +146,7 @@ class Commands:
         await interaction.response.defer(thinking=True, ephemeral=True)
         viewer = events.viewer(interaction)
         if viewer is None:
-            await _say(interaction, NOT_HERE)
+            await _say(interaction, telling.NOT_HERE)
         elif places.can_open_thread(interaction.channel):
             await self._told(interaction, self._stop_one(interaction, viewer))
         else:
@@ -165,7 +164,7 @@ class Commands:
         """Like what is typed: it counts where an agent takes part."""
         await interaction.response.defer(thinking=True, ephemeral=True)
         if (viewer := events.viewer(interaction)) is None:
-            await _say(interaction, NOT_HERE)
+            await _say(interaction, telling.NOT_HERE)
             return
         order = _event(interaction, EventClass.CONTROL, viewer.address, value=name, typed=True)
         taken = await self._ingest(interaction, replace(order, mentioned=False))
@@ -184,7 +183,9 @@ class Commands:
     async def halted(self, interaction: Interaction, session_id: str) -> None:
         """A click on Stop in the list of what runs."""
         await interaction.response.defer()
-        if (viewer := events.viewer(interaction)) is not None:
+        if (viewer := events.viewer(interaction)) is None:
+            await whisper(interaction, telling.NOT_HERE)
+        else:
             await self._told(interaction, self._halt(interaction, viewer, session_id))
 
     async def _halt(self, interaction: Interaction, viewer: Viewer, session_id: str) -> None:
@@ -206,7 +207,9 @@ class Commands:
     async def ordered(self, interaction: Interaction, task: str, order: TaskOrder, page: int) -> None:
         """A click on one of a task's buttons."""
         await interaction.response.defer()
-        if (viewer := events.viewer(interaction)) is not None:
+        if (viewer := events.viewer(interaction)) is None:
+            await whisper(interaction, telling.NOT_HERE)
+        else:
             await self._told(interaction, self._order(interaction, viewer, task, order, page))
 
     async def _order(
@@ -218,7 +221,7 @@ class Commands:
     async def _list_tasks(self, interaction: Interaction, page: int = 0, doubted: str = "") -> None:
         viewer = events.viewer(interaction)
         if viewer is None:
-            await _say(interaction, NOT_HERE)
+            await _say(interaction, telling.NOT_HERE)
         else:
             await self._told(interaction, self._show_tasks(interaction, viewer, page, doubted))
 
@@ -229,7 +232,7 @@ class Commands:
     async def usage(self, interaction: Interaction) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
         if (viewer := events.viewer(interaction)) is None:
-            await _say(interaction, NOT_HERE)
+            await _say(interaction, telling.NOT_HERE)
         else:
             await self._told(interaction, self._show_usage(interaction, viewer))
 
@@ -240,14 +243,14 @@ class Commands:
     async def help(self, interaction: Interaction) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
         if (viewer := events.viewer(interaction)) is None:
-            await _say(interaction, NOT_HERE)
+            await _say(interaction, telling.NOT_HERE)
         else:
             await _say_markdown(interaction, await self._host.controls.help(viewer))
 
     async def status(self, interaction: Interaction) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
         if (viewer := events.viewer(interaction)) is None:
-            await _say(interaction, NOT_HERE)
+            await _say(interaction, telling.NOT_HERE)
         else:
             await self._told(interaction, self._show_running(interaction, viewer))
 
@@ -257,7 +260,7 @@ class Commands:
     async def grants(self, interaction: Interaction, revoke: int | None) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
         if (viewer := events.viewer(interaction)) is None:
-            await _say(interaction, NOT_HERE)
+            await _say(interaction, telling.NOT_HERE)
         else:
             order = "" if revoke is None else f"revoke {revoke}"
             await self._told(interaction, self._in_advance(interaction, viewer, order))
@@ -268,7 +271,7 @@ class Commands:
     async def again(self, interaction: Interaction, model: str) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
         if (viewer := events.viewer(interaction)) is None:
-            await _say(interaction, NOT_HERE)
+            await _say(interaction, telling.NOT_HERE)
         else:
             await self._told(interaction, self._once_more(interaction, viewer, model))
 
@@ -278,7 +281,7 @@ class Commands:
     async def handoff(self, interaction: Interaction, text: str) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
         if (viewer := events.viewer(interaction)) is None:
-            await _say(interaction, NOT_HERE)
+            await _say(interaction, telling.NOT_HERE)
         else:
             await self._told(interaction, self._hand_over(interaction, viewer, text))
 
@@ -288,7 +291,7 @@ class Commands:
     async def memory(self, interaction: Interaction, text: str) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
         if (viewer := events.viewer(interaction)) is None:
-            await _say(interaction, NOT_HERE)
+            await _say(interaction, telling.NOT_HERE)
         else:
             await self._told(interaction, self._show_memory(interaction, viewer, text))
 
@@ -298,7 +301,7 @@ class Commands:
     async def why(self, interaction: Interaction, message: str) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
         if (viewer := events.viewer(interaction)) is None:
-            await _say(interaction, NOT_HERE)
+            await _say(interaction, telling.NOT_HERE)
         else:
             await self._told(interaction, self._explain(interaction, viewer, message))
 
@@ -312,7 +315,7 @@ class Commands:
     async def config(self, interaction: Interaction, part: str, version: int | None) -> None:
         viewer = events.viewer(interaction)
         if viewer is None:
-            await whisper(interaction, NOT_HERE)
+            await whisper(interaction, telling.NOT_HERE)
         elif version is None and part != VERSIONS:
             await self._configuring.form(interaction, viewer, part)
         else:
@@ -326,7 +329,9 @@ class Commands:
     async def decided(self, interaction: Interaction, form: re.Match[str], entered: Values) -> None:
         """A form of `config` came back."""
         await interaction.response.defer(thinking=True, ephemeral=True)
-        if (viewer := events.viewer(interaction)) is not None:
+        if (viewer := events.viewer(interaction)) is None:
+            await _say(interaction, telling.NOT_HERE)
+        else:
             await self._told(interaction, self._configuring.entered(interaction, viewer, form, entered))
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -363,13 +368,13 @@ async def _refuse(interaction: Interaction, text: str) -> None:
 
 async def _say(interaction: Interaction, text: str) -> None:
     text = await telling.told(interaction, text)
-    await telling.say(interaction, panels.short(text, LONGEST_SHOWN))
+    await telling.tell(interaction, panels.short(text, LONGEST_SHOWN))
 
 
 async def _say_markdown(interaction: Interaction, text: str) -> None:
     text = await telling.told(interaction, text)
     first, *rest = markup.render(text) or [words.NOTHING_TO_SHOW]
-    await telling.say(interaction, first)
+    await telling.tell(interaction, first)
     for chunk in rest[:3]:
         await telling.whisper(interaction, chunk)
 

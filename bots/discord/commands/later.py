@@ -44,7 +44,7 @@ class Laters:
         about = await self._about(interaction, int(match["channel"]), int(match["message"]))
         viewer = events.viewer(interaction)
         if about is None or viewer is None:
-            await telling.say(interaction, GONE)
+            await telling.tell(interaction, GONE)
             return
         wanted = Later(entered.get(WHEN, ""), entered.get(WHAT, ""), about.text, about.author, about.link)
         wanted = replace(wanted, zone=entered.get(ZONE, ""))
@@ -52,11 +52,11 @@ class Laters:
             offer = await self._host.controls.offer(viewer, wanted)
         except (Forbidden, HostBusy) as error:
             told = str(error) if isinstance(error, Forbidden) else await telling.told(interaction, words.BUSY)
-            await telling.say(interaction, panels.short(told, 1_500))
+            await telling.tell(interaction, panels.short(told, 1_500))
             return
         shown = _offered(offer)
         view = decisions.view_of(Decision(offer.request, CHOICES))
-        await telling.say(interaction, shown, view=view)
+        await telling.tell(interaction, shown, view=view)
 
     def _remember(self, interaction: Interaction, message: discord.Message, found: dict[str, Any]) -> None:
         spoken = saying.said(found, events.names_for(interaction.client, interaction.guild, found))

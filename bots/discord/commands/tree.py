@@ -9,8 +9,7 @@ from typing import Any, Protocol
 import discord
 from discord import app_commands
 
-from bots.common import words
-from bots.discord.client import errors, telling
+from bots.discord.client import telling
 from host.ports import commands
 from host.words import ENGLISH, known, mark, spoken
 
@@ -145,11 +144,8 @@ def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.Command
 
     @tree.error
     async def failed(interaction: Interaction, error: app_commands.AppCommandError) -> None:
-        log.error("A command failed", exc_info=error, extra={"action": "command_failed"})
-        try:
-            await telling.whisper(interaction, words.BUSY)
-        except (discord.DiscordException, *errors.TRANSPORT) as again:
-            log.info("Its author could not be told: %s", again, extra={"action": "command_failed"})
+        log.error("A command broke", exc_info=error, extra={"action": "interaction_broke"})
+        await telling.broke(interaction)
 
     return tree
 

@@ -26,19 +26,17 @@ class Forms:
         """`form_id` is a pattern for the whole of a form's id."""
         self._known.append((re.compile(form_id), do))
 
-    @property
-    def patterns(self) -> list[re.Pattern[str]]:
-        return [pattern for pattern, _ in self._known]
-
-    async def interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """Every interaction comes here; those that are no form of ours are somebody else's."""
+    async def interaction(self, interaction: discord.Interaction[Any]) -> bool:
+        """Every interaction comes here; False for those that are no form of ours."""
         if interaction.type is not discord.InteractionType.modal_submit:
-            return
+            return False
         data: Mapping[str, Any] = interaction.data or {}
         for pattern, do in self._known:
             match = pattern.fullmatch(str(data.get("custom_id", "")))
             if match is not None:
                 await do(interaction, match, dict(_entered(data.get("components") or [])))
+                return True
+        return False
 
 
 def _entered(components: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -121,7 +121,7 @@ async def _judge(interaction: discord.Interaction[Any], said: Judged, *, tell: b
     host: Ingest = interaction.client.host
     viewer = events.viewer(interaction)
     try:
-        line = "" if viewer is None else await host.controls.judge(viewer, said)
+        line, tell = ("", True) if viewer is None else (await host.controls.judge(viewer, said), tell)
     except Forbidden as error:
         line, tell = str(error), True
     except HostBusy:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import discord
@@ -16,11 +15,8 @@ NOT_KNOWN = say("I do not know this any more, so it changes nothing.")
 PRESSED = (discord.InteractionType.component, discord.InteractionType.modal_submit)
 
 
-async def tell(interaction: discord.Interaction[Any], known: Sequence[re.Pattern[str]]) -> None:
-    """Their author alone is told. Whatever fits one of the patterns is somebody's who answers it."""
+async def tell(interaction: discord.Interaction[Any]) -> None:
+    """The author of what nobody took, alone."""
     data: Mapping[str, Any] = interaction.data or {}
-    id_ = str(data.get("custom_id", ""))
-    if interaction.type not in PRESSED or not id_.startswith(OURS):
-        return
-    if not any(pattern.fullmatch(id_) for pattern in known):
+    if interaction.type in PRESSED and str(data.get("custom_id", "")).startswith(OURS):
         await telling.whisper(interaction, NOT_KNOWN)

@@ -43,6 +43,7 @@ class DecisionButton(ui.DynamicItem[ui.Button[ui.View]], template=_ID):
         host: Ingest = interaction.client.host
         viewer = events.viewer(interaction)
         if viewer is None:
+            await telling.whisper(interaction, telling.NOT_HERE)
             return
         try:
             outcome = await host.controls.decide(viewer, self._request, self._choice)

@@ -18,7 +18,7 @@ from discord import ui
 
 from bots.common import answering, words
 from bots.common.short import shortened
-from bots.discord.client import places, telling
+from bots.discord.client import telling
 from bots.discord.panels import forms
 from bots.discord.questions.book import Asked, QuestionBook
 from bots.discord.reading import events
@@ -108,11 +108,11 @@ class Desk:
 
     async def _count(self, interaction: discord.Interaction[Any], asked: Asked, taken: Ingested) -> None:
         """One yes of several. The buttons stay as they are: who says no more of them takes none back."""
-        if interaction.message is None or asked.question in self._closed:
+        if asked.question in self._closed:
             return
         counted = await telling.told(interaction, answering.counted(taken.by, taken.needed))
         said = f"{VOTES}{counted}"
-        content = telling.with_line(interaction.message.content, said, instead_of=VOTES)
+        content = telling.with_line(await telling.standing(interaction), said, instead_of=VOTES)
         await interaction.edit_original_response(content=content)
 
     async def _show_details(self, interaction: discord.Interaction[Any], key: str) -> None:
@@ -134,8 +134,6 @@ class Desk:
 
     async def _close(self, interaction: discord.Interaction[Any], asked: Asked, taken: Ingested) -> None:
         """The buttons go, who decided what stays: also when the first who pressed could not have it shown."""
-        if interaction.message is None:
-            return
         if line := self._closed[asked.question]:
             await telling.close(interaction, line, instead_of=VOTES)
         else:
@@ -204,7 +202,6 @@ def _answer(interaction: discord.Interaction[Any], asked: Asked, value: str) -> 
         author=events.author_of(interaction.user, str(interaction.locale)),
         at=int(interaction.created_at.timestamp() * 1000),
         text=value,
-        privacy=places.privacy_of(interaction.channel),
         value=value,
         refers_to=asked.question,
     )

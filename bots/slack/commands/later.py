@@ -11,7 +11,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import words
-from bots.common.shapes import mapping, string
+from bots.common.shapes import items, mapping, string
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.commands.asking import refusal_of
 from bots.slack.reading.events import Reader
@@ -114,7 +114,7 @@ class Laters:
         page = _asked(_offered(view), kept, TRIED, line)["view"]
         shown = told(page, await self._language(body, str(channel)))
         try:
-            await self._client.views_update(view_id=view["id"], hash=view["hash"], view=shown)
+            await self._client.views_update(view_id=view["id"], hash=view.get("hash"), view=shown)
         except TRANSIENT as error:
             log.info("What became of a trial was not shown: %s", type(error).__name__)
 
@@ -175,7 +175,7 @@ def _asked(offered: str, kept: str, before: str = "", below: str = "") -> Json:
 
 def _offered(view: Json) -> str:
     """What a page of `_asked` offers, without what it told besides."""
-    text = string(mapping(mapping(view["blocks"][0]).get("text")).get("text"))
+    text = string(mapping(mapping(next(iter(items(view.get("blocks"))), {})).get("text")).get("text"))
     return text.partition(NOT_YET)[0].partition(TRIED)[0]
 
 

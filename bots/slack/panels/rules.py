@@ -111,9 +111,12 @@ def modal(channel: str, now: ChannelRules, offered: Offered, note: str = "") -> 
 
 
 def submitted(view: Json) -> ChannelRules:
-    """Raises `rules.WrongInput`."""
+    """Raises `rules.WrongInput`, and `KeyError` where a field is missing: what nobody sent is not to become what holds."""
     values = {block: mapping(mapping(fields).get(block)) for block, fields in view["state"]["values"].items()}
-    fields = {name: values.get(name, {}) for name in (*rules.FIELDS, *rules.LIMITS, *rules.SHOWN, GROUPS)}
+    own = [one for one in (*rules.FIELDS, *rules.LIMITS, *rules.SHOWN) if one != rules.SERVERS]
+    if missing := [name for name in own if not values.get(name)]:
+        raise KeyError(*missing)
+    fields = {name: values[name] for name in own} | {GROUPS: values.get(GROUPS, {})}
     menus = {name: mapping(fields[name].get("selected_option")) for name in MENUS}
     chosen = {name: str(option.get("value") or rules.AS_CONFIGURED) for name, option in menus.items()}
     typed = {name: str(fields[name].get("value") or "") for name in (INSTRUCTIONS, BUDGET)}

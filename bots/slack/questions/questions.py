@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.common import answering, words
-from bots.common.shapes import mapping
+from bots.common.shapes import mapping, string
 from bots.slack.client.errors import TRANSIENT
 from bots.slack.questions import cards
 from bots.slack.reading.events import Identity, Reader
@@ -95,7 +95,7 @@ class Questions:
         view = body["view"]
         asked = Asked.decode(view["private_metadata"])
         user = str(body["user"]["id"])
-        given = view["state"]["values"][WORDS_BLOCK][WORDS_BLOCK].get("value") or ""
+        given = string(view["state"]["values"][WORDS_BLOCK][WORDS_BLOCK]["value"])
         if self._may_answer(asked, user):
             await self._answer(asked, user, given)
 
@@ -110,7 +110,6 @@ class Questions:
             author=await self._reader.author({"user": user}),
             at=time.time_ns() // 1_000_000,
             text=value,
-            privacy=await self._reader.privacy({"channel": asked.address.platform_id}),
             value=value,
             refers_to=asked.question,
         )

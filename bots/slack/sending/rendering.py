@@ -209,7 +209,7 @@ def deciding(payload: Json, decision: Decision) -> list[Json]:
 
 def answered(blocks: Sequence[Json], line: str) -> list[Json]:
     """A question's blocks after its answer: nothing to click, and who chose what."""
-    kept = [block for block in blocks if block["type"] != "actions" and block.get("block_id") != VOTES]
+    kept = [block for block in blocks if block.get("type") != "actions" and block.get("block_id") != VOTES]
     return [*kept, {"type": "context", "elements": [{"type": "mrkdwn", "text": line[:2_900]}]}]
 
 

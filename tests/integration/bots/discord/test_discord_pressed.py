@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bots.discord.bot import DiscordBot
+from bots.discord.client import telling
 from bots.discord.panels.strays import NOT_KNOWN
 from host.ports.bot import Decision
 from host.ports.controls import ChannelRules
 from host.ports.events import EventClass, InboundEvent, Ingested, Verdict
 from sessiondb import content
-from tests.fakes.discord import Channel, FakeDiscord, Guild, Interaction, Message, User
+from tests.fakes.discord import Channel, FakeDiscord, Guild, Interaction, Message, User, payloads
+from tests.fakes.discord.model import Json
 from tests.support.discording import Notebook, delivery, online, place
 
 PATCH = "PATCH /webhooks/{}/{}/messages/{}"
@@ -207,3 +210,85 @@ async def test_a_short_limit_of_an_interaction_is_waited_out(room: Room) -> None
         assert listed.followups == [], number
     room.server.click(room.ada, message, ids(message)[1])
     await room.server.wait_for(lambda: not message.components)
+
+
+# ── what a payload lacks ─────────────────────────────────────────────────────────────────────────────────
+
+Change = Callable[[Json], object]
+LACKS: list[Change] = [
+    lambda click: click.pop("message"),
+    lambda click: click.update(message=None),
+    lambda click: click["message"].pop("components"),
+    lambda click: click["message"].update(components=[]),
+    lambda click: click["message"].pop("content"),
+    lambda click: click["message"].update(content=None, flags=None),
+    lambda click: click["message"].update(mentions={"a": 1}),
+    lambda click: click.update(locale=None),
+    lambda click: [click.pop("channel", None), click.pop("guild", None), click.update(of_tomorrow=[{}])],
+    lambda click: [click.pop("channel", None), click.pop("channel_id", None)],
+]
+
+
+def changed(room: Room, act: Callable[[], Interaction], change: Change) -> Interaction:
+    """What somebody does, as a Discord that sends less of it, or other, has it."""
+    room.server.gateway.lose_next()
+    done = act()
+    payload = payloads.interaction(done, room.server.world.application_id, room.server.world.bot)
+    change(payload)
+    room.server.gateway.dispatch("INTERACTION_CREATE", dict(reversed(payload.items())))
+    return done
+
+
+def _is_closed(message: Message) -> bool:
+    return not message.components
+
+
+async def test_a_click_counts_by_its_buttons_id_whatever_else_it_lacks(room: Room) -> None:
+    for number, change in enumerate(LACKS):
+        asked = delivery(
+            room.bot,
+            content.Question("Which?", ("red", "blue")),
+            place(room.channel),
+            question=f"q{number}",
+            key=f"{number:016x}",
+        )
+        await room.bot.send(asked)
+        message = room.server.messages(room.channel)[-1]
+        changed(room, partial(room.server.click, room.ada, message, ids(message)[0]), change)
+        answer = await room.notebook.next(number + 1)
+        assert (answer.refers_to, answer.value) == (f"q{number}", "red")
+        if number != len(LACKS) - 1:  # the library finds no message of a click without a channel
+            await room.server.wait_for(partial(_is_closed, message))
+            assert message.content == "Which?\n\n✔ **Ada**: red"
+
+
+async def test_what_a_form_does_not_bring_back_changes_nothing_and_is_told(room: Room) -> None:
+    controls = room.notebook.controls
+    controls.owners = (str(room.ada.id),)
+    controls.channel_rules = ChannelRules(askers=("5",), tools=("bash",))
+    message = await room.asked(content.Question("Which?", ("red",), free_text=True))
+    opened = room.server.click(room.ada, message, ids(message)[-1])
+    limits = room.server.run_command(room.ada, room.channel, "config", {"part": "limits"})
+    await room.server.wait_for(lambda: bool(opened.modal and limits.modal))
+    for form, entered, lost in ((opened, {"answer": "green"}, "answer"), (limits, {}, "tools")):
+
+        def without(payload: Json, name: str = lost) -> None:
+            fields = payload["data"]["components"]
+            payload["data"]["components"] = [one for one in fields if f"'{name}'" not in str(one)]
+
+        sent = changed(room, partial(room.server.submit_modal, room.ada, form, entered), without)
+        assert "try again" in await room.whispered(sent)
+    await room.quiet()
+    assert [event.event_class for event in room.notebook.events] == [EventClass.MESSAGE]
+    assert controls.channel_rules.tools == ("bash",)
+
+
+async def test_a_decision_whose_place_is_not_known_is_nobodys_and_told(room: Room) -> None:
+    decision = Decision("access:1234", (("allow", "Let them in"),))
+    await room.bot.send(
+        delivery(room.bot, content.Text("Eve wants in."), place(room.channel), decision=decision)
+    )
+    message = room.server.messages(room.channel)[-1]
+    pressed = changed(room, lambda: room.server.click(room.ada, message, ids(message)[0]), LACKS[-1])
+    assert await room.whispered(pressed) == telling.NOT_HERE
+    assert room.notebook.controls.ordered == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from bots.common import words
 from bots.slack.bot import SlackBot
 from host.ports.bot import Live
+from host.ports.controls import ChannelRules
 from sessiondb import Address, content
-from tests.fakes.slack import Channel, FakeSlack, Message, User
+from tests.fakes.slack import Channel, FakeSlack, Fault, Message, User, View
 from tests.support.discording import Notebook
 from tests.support.slack_app import clear_proxies
 from tests.support.slacking import delivery, online
@@ -29,15 +31,24 @@ class Place:
     ann: User
     channel: Channel
 
-    async def ask(self, options: tuple[str, ...], audience: tuple[str, ...] = ()) -> Message:
+    async def ask(
+        self, options: tuple[str, ...], audience: tuple[str, ...] = (), *, free_text: bool = False
+    ) -> Message:
         root = self.slack.say(self.ann, self.channel, "root")
         await self.notebook.next()
         self.notebook.events.clear()
         place = Address("slack", self.slack.team_id, self.channel.id, root.ts)
-        question = delivery(self.bot, content.Question("Which?", options), place, question=f"q{root.ts}")
+        question = delivery(
+            self.bot, content.Question("Which?", options, free_text), place, question=f"q{root.ts}"
+        )
         question = replace(question, audience=audience)
         ts = (await self.bot.send(question)).platform_message_id
         return self.channel.messages[ts]
+
+    def views(self, count: int) -> list[View]:
+        """The newest forms, once there are so many."""
+        found = [view for view in self.slack.workspace.views.values() if view.user == self.ann.id]
+        return found[-count:] if len(found) >= count else []
 
     async def closed(self, message: Message) -> None:
         await self.slack.wait_until(lambda: "✅" in str(message.blocks), WITHIN)
@@ -131,6 +142,46 @@ async def test_a_click_that_names_no_thread_at_all_is_answered_and_its_question_
     await click.acknowledged()
     assert (await place.notebook.next()).value == "yes"
     await place.closed(message)
+
+
+async def test_a_click_that_names_no_channel_and_is_of_somebody_unknown_to_slack_now_counts_or_is_told(
+    place: Place,
+) -> None:
+    """Whose question it is, its key says; who answers it has to be found out."""
+    message = await place.ask(("yes", "no"))
+    value = message.blocks[-1]["elements"][0]["value"]
+    bob = place.slack.add_user("bob")
+    place.slack.join(bob, place.channel)
+    place.slack.faults.next("users.info", Fault.refuse("fatal_error"))
+    await place.slack.click(bob, message, value=value).acknowledged()
+    [told] = await place.slack.wait_until(lambda: place.slack.ephemerals(bob), WITHIN)
+    assert "did not let me" in told.text
+    assert place.notebook.events == []
+    click = place.slack.click(bob, message, value=value)
+    click.payload["container"].pop("channel_id")
+    click.payload.pop("channel", None)
+    await click.acknowledged()
+    assert (await place.notebook.next()).value == "yes"
+
+
+async def test_what_a_form_does_not_bring_back_changes_nothing_and_is_told_below_its_first_field(
+    place: Place,
+) -> None:
+    controls = place.notebook.controls
+    controls.owners, controls.channel_rules = (place.ann.id,), ChannelRules(askers=("U5",), tools=("bash",))
+    await place.slack.slash(place.ann, place.channel, "/dovecote", "config").acknowledged()
+    question = await place.ask(("yes",), free_text=True)
+    buttons = question.blocks[-1]["elements"]
+    await place.slack.click(place.ann, question, value=buttons[-1]["value"]).acknowledged()
+    rules, words = await place.slack.wait_until(lambda: place.views(2), WITHIN)
+    for view, lost in ((rules, "askers"), (rules, "tools"), (words, "words")):
+        sent = place.slack.submit_view(place.ann, view, {"words": {"words": "mine"}})
+        del sent.payload["view"]["state"]["values"][lost]
+        await sent.acknowledged()
+        await place.slack.wait_until(partial(view.body.get, "errors"), WITHIN)
+        assert "try again" in str(view.body.pop("errors"))
+    assert controls.channel_rules == ChannelRules(askers=("U5",), tools=("bash",))
+    assert place.notebook.events == []
 
 
 async def test_a_second_copy_of_a_click_or_command_changes_nothing_and_hides_nothing(place: Place) -> None:

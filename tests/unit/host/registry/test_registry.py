@@ -202,6 +202,14 @@ async def test_a_scope_that_changed_is_seen_by_those_who_hold_the_session(
     assert held.scope == sessions.scope_name("private", PLACE, "")
 
 
+def test_for_whom_a_place_is_can_be_told_by_its_scope() -> None:
+    kept: dict[str, str] = {"dm": "dm", "private": "private", "guests": "public", "public": "public"}
+    for kind, privacy in kept.items():
+        scope = sessions.scope_name(kind, PLACE, "U1")  # type: ignore[arg-type]
+        assert sessions.privacy_of(scope, PLACE) == privacy
+    assert sessions.privacy_of("of another place", PLACE) == "private"
+
+
 async def test_what_guests_asked_stays_apart_in_a_public_channel_and_is_the_channels_in_a_private_one(
     reopen: Callable[[], Awaitable[Registry]],
 ) -> None:
