@@ -63,6 +63,14 @@ FIRST_SEED ?= 1
 simulate: $(READY)
 	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST_SEED)
 
+NODES ?= 3
+
+# Several hosts on one database while they are killed, stopped and cut off from it, and it is started again; SEED=2 has other faults.
+# The last line is the figure. Needs PostgreSQL and requirements-cluster.lock.
+.PHONY: chaos
+chaos: $(READY)
+	@$(BIN)/python -m tests.chaos --nodes $(NODES) --first $(or $(SEED),1) $(CHAOS)
+
 BASE_IMAGE ?= python:3.12-slim-bookworm
 IMAGE ?= dovecote-runner:dev
 

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from host.ports import memory
 from host.ports.bot import Bot, BotConfigError, Bots, BotStuck, HostBusy, TakesIn
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, Ingested
-from host.registry import elsewhere, installation, installs, links, nodes, resumption, taking_in
+from host.registry import ahead, elsewhere, installation, installs, links, nodes, resumption, taking_in
 from host.registry.port import Registry
 from host.registry.sessions import Session
 from host.upkeep import leaving
@@ -54,7 +55,8 @@ class Host:
         self._config = config  # what was there at the start
         self._settings = Settings(config)
         self._bots = bots
-        self._parts = parts
+        self._ahead = 0  # ms, of the time that all nodes go by
+        self._parts = parts = replace(parts, now=self._by_one_clock(parts.now))
         self._stopping = asyncio.Event()
         self._ending = asyncio.Event()  # in order, or once turns under way have ended
         self.webhooks: WebhookServer | None = None
@@ -222,9 +224,15 @@ class Host:
         def drained() -> None:
             loop.call_soon_threadsafe(self._ending.set)
 
-        return await elsewhere.opened(
+        db = await elsewhere.opened(
             Path(self._config.data).resolve(), self._url, self._parts.disk, lost, drained
         )
+        self._ahead = 0
+        self._ahead = db.ahead = await ahead.measured(db, self._parts.now)
+        return db
+
+    def _by_one_clock(self, own: Callable[[], int]) -> Callable[[], int]:
+        return lambda: own() + self._ahead
 
     def _end_by(self, error: SessionError) -> None:
         """What this host keeps from now on is kept nowhere: it acknowledges and delivers nothing more."""

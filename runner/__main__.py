@@ -161,7 +161,11 @@ async def _serve_session(settings: Settings) -> None:
     inbound = InboundReader(settings.folder.inbound_db)
     if inbound.incarnation() != settings.incarnation:
         raise Superseded
-    outbound = OutboundWriter(settings.folder.outbound_db, inbound, settings.incarnation, now_ms)
+
+    def now() -> int:
+        return now_ms() + settings.ahead
+
+    outbound = OutboundWriter(settings.folder.outbound_db, inbound, settings.incarnation, now)
     with _bells(settings) as (bell, ring):
         files = Attachments(settings.folder.inbound_files, settings.workspace)
         kit, desk = Kit(settings, inbound), Desk(files.blocks)
@@ -177,7 +181,7 @@ async def _serve_session(settings: Settings) -> None:
             outbound,
             watch,
             ring=ring,
-            now=now_ms,
+            now=now,
             kit=kit.tools,
             prepare=kit.prepare,
             on_turn=desk.turn,
@@ -202,6 +206,8 @@ def _heartbeat(settings: Settings, over: threading.Event) -> None:
     while True:
         try:
             beat(settings.folder.heartbeat, settings.incarnation)
+            if settings.ahead:  # the kernel's clock is not the host's
+                os.utime(settings.folder.heartbeat, ns=((now_ms() + settings.ahead) * 1_000_000,) * 2)
         except OSError as error:
             log.warning("The heartbeat cannot be written: %s", error.strerror)
         if over.wait(HEARTBEAT_EVERY):

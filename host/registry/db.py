@@ -123,6 +123,7 @@ class HostDB(Grouped):
         self._connection = connection
         self.node = node
         self.ties = None
+        self.ahead = 0
 
     @classmethod
     async def open(cls, path: Path, disk: Disk) -> HostDB:

@@ -67,6 +67,8 @@ class Registry(Protocol):
     def node(self) -> str:
         """Whose data folder this is, where several share a registry, or did; '' on a machine that was always alone."""
 
+    ahead: int  # ms that the time of all nodes is ahead of this machine's clock; 0 on a single machine
+
     @property
     def ties(self) -> Ties | None:
         """By which runners know until when this host leads; None where nobody else ever does."""

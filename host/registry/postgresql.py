@@ -282,6 +282,7 @@ class PostgreSQL(Grouped):
         self._drained = drained
         self._node = node
         self.ties = Ties()
+        self.ahead = 0
         self._lost: Lost | None = None
         self._losses = threading.Lock()
         self._epoch = 0  # of ours

@@ -59,9 +59,22 @@ class DurableBot:
         while True:
             found = list(await asyncio.to_thread(lambda: list(lines(self._people))))
             for number, said in enumerate(found[offered:], offered):
-                await host.ingest(_event(number, said))
+                await host.ingest(self.event(number, said))
             offered = len(found)
             await asyncio.sleep(0.05)
+
+    def event(self, number: int, said: dict[str, Any]) -> InboundEvent:
+        """The line of that number in people.jsonl."""
+        return InboundEvent(
+            event_class=EventClass.MESSAGE,
+            address=Address("durable", "w", said["channel"]),
+            natural_id=said["id"],
+            author=Author(f"U-{said['channel']}", "Ada"),
+            at=1_700_000_000_000 + number,
+            text=said["text"],
+            platform_message_id=said["id"],
+            privacy="dm",
+        )
 
     def render(
         self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
@@ -101,19 +114,6 @@ class DurableBot:
         await asyncio.to_thread(
             append, self._live, key=live.key, channel=live.address.platform_id, change="removed"
         )
-
-
-def _event(number: int, said: dict[str, Any]) -> InboundEvent:
-    return InboundEvent(
-        event_class=EventClass.MESSAGE,
-        address=Address("durable", "w", said["channel"]),
-        natural_id=said["id"],
-        author=Author(f"U-{said['channel']}", "Ada"),
-        at=1_700_000_000_000 + number,
-        text=said["text"],
-        platform_message_id=said["id"],
-        privacy="dm",
-    )
 
 
 async def _serve(data: Path, retry_backoff: int, image: str) -> None:

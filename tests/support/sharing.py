@@ -24,28 +24,34 @@ from host.live import policy as live_policy
 from host.ports.bot import Bots
 from host.registry import leases
 from host.runners.launch.process import ProcessLauncher
-from tests.support import hosting
+from tests.support import clocks, hosting
 from tests.support.durable import DurableBot, append, lines
 
 DEADLINE = 120  # s a test waits for something to happen
 LOOK = 0.05  # s between two looks at a file that another process writes
+HOUR = 3_600_000  # ms
 
 
 class Node:
-    """One host's process."""
+    """One host's process, of a module that takes the platform, the data folder and the database."""
 
-    def __init__(self, platform: Path, data: Path, url: str) -> None:
+    def __init__(self, platform: Path, data: Path, url: str, module: str = __name__) -> None:
         self.data = data
+        self._module = module
         self._arguments = [str(platform), str(data), url]
         self.process: asyncio.subprocess.Process | None = None
 
-    async def start(self) -> None:
+    def lay(self) -> None:
+        """Its data folder, with the workspaces that all nodes share."""
         if not self.data.exists():
             self.data.mkdir()
             (self.data / "workspaces").symlink_to(self.data.parent / "shared")
+
+    async def start(self) -> None:
+        self.lay()
         with (self.data / "host.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", __name__, *self._arguments, stdout=log, stderr=log
+                sys.executable, "-m", self._module, *self._arguments, stdout=log, stderr=log
             )
 
     def signal(self, number: signal.Signals) -> None:
@@ -120,8 +126,10 @@ class Sharing:
 
 @asynccontextmanager
 async def sharing(folder: Path, url: str) -> AsyncIterator[Sharing]:
-    """Ada serves; Bob stands by."""
+    """Ada serves; Bob stands by, and his clock is an hour ahead."""
     both = Sharing(folder, url)
+    both.bob.lay()
+    clocks.set_clock(both.bob.data, HOUR)
     try:
         await both.ada.start()
         both.say("C0", "hello")
@@ -150,7 +158,7 @@ async def _serve(platform: Path, data: Path, url: str) -> None:
         agents={"default": {"options": {"tools": ["bash"]}}},
     )
     bot = DurableBot(platform)
-    parts = Parts(ThreadDisk(), ProcessLauncher(), hosting.now_ms)
+    parts = Parts(ThreadDisk(), ProcessLauncher(clocks.__name__), clocks.clock_of(data))
     await Host(config, Bots({bot.channel_type: bot}), parts).serve()
 
 

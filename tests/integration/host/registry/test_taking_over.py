@@ -20,6 +20,7 @@ from tests.support.sharing import Sharing, sharing
 # A tool that writes to the workspace that both nodes share, for as long as it is let, and names the runner that it belongs to.
 LOOP = "while sleep 0.05; do echo $DOVECOTE_INCARNATION >> $DOVECOTE_SHARED/written; done"
 WRITING = f"@@call bash {json.dumps({'command': LOOP})}\n"
+AWHILE = 300_000  # ms in which a message is answered on whatever machine
 SLOW = "@@sleep 3\n"  # a turn that is under way when something happens to its node
 
 
@@ -48,6 +49,9 @@ async def test_when_the_node_that_serves_is_killed_the_other_answers_once_what_w
         told = [both.warnings(channel) for channel in ("C0", "C1", "C2")]
         assert [len(texts) for texts in told] == [1, 1, 0]  # what was there before, and is not remembered
         assert "on another machine" in told[0][0]
+        latest = int(postgres.says(url, "SELECT ms_now() - max(received_at) FROM inbox"))
+        assert 0 <= latest < AWHILE  # though Bob's own clock says that it is an hour later
+        assert "3600 s ahead of the database's" in both.bob.log()
 
 
 async def test_a_node_that_was_stopped_and_goes_on_changes_nothing_more_and_ends(

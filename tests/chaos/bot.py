@@ -1,0 +1,83 @@
+"""A node of the chaos: a host whose platform is that of `durable`, with questions and files besides.
+
+`python -m tests.chaos.bot PLATFORM DATA DATABASE`. A post says which question it asks and what its file holds; a line of
+people.jsonl with `answers` is an answer to that question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from host.app import Host
+from host.assembly import Parts
+from host.delivery import attempts, policy
+from host.folders.disk import ThreadDisk
+from host.live import policy as live_policy
+from host.ports.bot import Bots, Delivery, Receipt
+from host.ports.events import Author, EventClass, InboundEvent
+from host.runners.launch.process import ProcessLauncher
+from sessiondb import Address, content
+from tests.support import clocks, durable, hosting
+
+TOOLS = ["bash", "send_file", "ask_user_question", "schedule_task"]
+
+
+class Bot(durable.DurableBot):
+    def __init__(self, platform: Path) -> None:
+        super().__init__(platform)
+        self._platform = platform
+
+    def event(self, number: int, said: dict[str, Any]) -> InboundEvent:
+        if "answers" not in said:
+            return super().event(number, said)
+        return InboundEvent(
+            event_class=EventClass.ANSWER,
+            address=Address("durable", "w", said["channel"]),
+            natural_id=said["answers"],
+            author=Author(f"U-{said['channel']}", "Ada"),
+            at=1_700_000_000_000 + number,
+            refers_to=said["answers"],
+            value=said["text"],
+            privacy="dm",
+        )
+
+    def render(
+        self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
+    ) -> Sequence[dict[str, Any]]:
+        return [{"text": getattr(operation, "text", ""), "file": getattr(operation, "path", "")}]
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        file = delivery.payload["file"]
+        held = delivery.read(file).decode().strip() if file else ""
+        fields = {
+            "key": delivery.key,
+            "channel": delivery.address.platform_id,
+            "text": delivery.payload["text"],
+            "question": delivery.question,
+            "file": held,
+        }
+        await asyncio.to_thread(durable.append, self._platform / "posts.jsonl", **fields)
+        return Receipt(f"p-{delivery.key}")
+
+
+async def _serve(platform: Path, data: Path, url: str) -> None:
+    policy.GRACE = 200  # the platform answers at once here
+    attempts.RETRY_BACKOFF = 100
+    live_policy.OPEN_AFTER = 0.5
+    agent = {"provider": "mock", "options": {"tools": TOOLS}}
+    config = hosting.config(
+        data, host={"sweep_every": 1.0}, cluster={"database": url}, agents={"default": agent}
+    )
+    bot = Bot(platform)
+    parts = Parts(ThreadDisk(), ProcessLauncher(clocks.__name__), clocks.clock_of(data))
+    await Host(config, Bots({bot.channel_type: bot}), parts).serve()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    asyncio.run(_serve(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]))

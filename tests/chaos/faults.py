@@ -1,0 +1,44 @@
+"""What happens to nodes, wires and the database, by a seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+What = Literal["kill", "stop", "cut", "silent", "slow", "restart"]
+# Of all of them; the database is one, and whoever holds the lease is hit more often than who stands by.
+SHARES: tuple[tuple[What, int], ...] = (
+    ("kill", 4),
+    ("stop", 4),
+    ("cut", 3),
+    ("silent", 3),
+    ("slow", 1),
+    ("restart", 2),
+)
+SERVING = 0.75  # of faults hit the node that serves
+SHORT, LONG = (
+    (0.5, 3.0),
+    (10.0, 16.0),
+)  # s: within a lease; beyond it, its grace, and the next node's beginning
+
+
+@dataclass(frozen=True)
+class Fault:
+    what: What
+    serving: bool  # whom it hits; one that stands by where false
+    lasts: float  # s
+
+
+def faults(seed: int, count: int) -> Sequence[Fault]:
+    """Of each kind at least one where there are as many."""
+    chance = random.Random(seed + 1_000)
+    kinds, weights = zip(*SHARES, strict=True)
+    chosen: list[What] = list(kinds[:count])
+    chosen += chance.choices(kinds, weights, k=count - len(chosen))
+    chance.shuffle(chosen)
+    return [
+        Fault(what, chance.random() < SERVING, chance.uniform(*chance.choice((SHORT, LONG))))
+        for what in chosen
+    ]

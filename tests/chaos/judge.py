@@ -1,0 +1,102 @@
+"""What came of it: what is missing, said twice, out of order, written by a zombie, or said too late."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.talk import Message
+
+
+@dataclass(frozen=True)
+class Post:
+    at: float  # s, when it was seen
+    channel: str
+    text: str
+    file: str = ""  # what its file holds
+    question: str = ""
+
+
+def answered(said: Sequence[Message], posts: Iterable[Post]) -> bool:
+    """Whether nothing is missing any more."""
+    return not any(_missing(said, posts))
+
+
+def faults(said: Sequence[Message], posts: Sequence[Post], written: Iterable[Path]) -> Iterator[str]:
+    yield from _missing(said, posts)
+    for what, times in _counted(said, posts).items():
+        if times > 1:
+            yield f"{what!r} was posted {times} times"
+    yield from _out_of_order(said, posts)
+    for path in written:
+        yield from _zombies(path)
+
+
+def delays(
+    said: Mapping[str, float], messages: Iterable[Message], posts: Sequence[Post], happened: Sequence[float]
+) -> Iterator[tuple[float, str]]:
+    """Of each message: s to its answer, from when it was said, the answer before it came, or the last thing happened to nodes."""
+    at = {post.text: post.at for post in reversed(posts)}
+    before: dict[str, float] = {}
+    for message in messages:
+        if message.id not in at:
+            continue
+        begun = max(said[message.id], before.get(message.channel, 0.0))
+        begun = max([begun, *(moment for moment in happened if moment <= at[message.id])])
+        yield at[message.id] - begun, message.id
+        before[message.channel] = at[message.id]
+
+
+def _expected(said: Iterable[Message]) -> Iterator[tuple[str, str]]:
+    for message in said:
+        for what in (message.id, message.held, message.later):
+            if what:
+                yield message.channel, what
+
+
+def _counted(said: Iterable[Message], posts: Iterable[Post]) -> Counter[tuple[str, str]]:
+    wanted = set(_expected(said))
+    found = ((post.channel, what) for post in posts for what in (post.text, post.file))
+    return Counter(what for what in found if what in wanted)
+
+
+def _missing(said: Sequence[Message], posts: Iterable[Post]) -> Iterator[str]:
+    posts = list(posts)
+    there = _counted(said, posts)
+    asked = {post.text for post in posts if post.question}
+    for message in said:
+        if message.kind == "question" and not any(text.startswith(f"{message.id}?") for text in asked):
+            yield f"{message.id!r} was not asked"
+    for what in _expected(said):
+        if what not in there:
+            yield f"{what!r} is missing"
+
+
+def _out_of_order(said: Iterable[Message], posts: Iterable[Post]) -> Iterator[str]:
+    said = list(said)
+    asking = {message.channel for message in said if message.kind == "question"}
+    wanted: dict[str, list[str]] = defaultdict(list)
+    for message in said:
+        wanted[message.channel].append(message.id)
+    came: dict[str, list[str]] = defaultdict(list)
+    for post in posts:
+        if post.text in wanted[post.channel] and post.text not in came[post.channel]:
+            came[post.channel].append(post.text)
+    for channel, texts in came.items():
+        if channel not in asking and texts != [text for text in wanted[channel] if text in texts]:
+            yield f"in {channel} the answers came as {texts}"
+
+
+def _zombies(path: Path) -> Iterator[str]:
+    """A runner that writes once another of its conversation has begun to."""
+    of: dict[str, list[str]] = defaultdict(list)
+    for line in path.read_text().splitlines():
+        channel, _, incarnation = line.partition(" ")
+        of[channel].append(incarnation)
+    for channel, lines in of.items():
+        turns = [incarnation for incarnation, _ in itertools.groupby(lines)]
+        if len(set(turns)) < len(turns):
+            yield f"in {channel} {len(turns)} runs of lines were written by {len(set(turns))} runners"

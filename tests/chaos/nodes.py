@@ -1,0 +1,121 @@
+"""The nodes, each with a data folder and a wire of its own and begun again whenever it ends, and the database of them all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from host.registry import leases, nodes
+from tests.chaos import bot
+from tests.chaos.faults import Fault
+from tests.chaos.wire import Wire
+from tests.support import clocks
+from tests.support.postgres import Server
+from tests.support.sharing import Node
+
+APART = 3_600_000  # ms between the clocks of one node and the next
+AGAIN = 1.0  # s after which whoever looks after a service begins it again
+DEADLINE = 60.0  # s in which somebody is to serve
+LOOK = 0.1  # s between two looks
+
+
+class Nodes:
+    """`happened` is called with the moment at which something was done to them."""
+
+    def __init__(self, folder: Path, server: Server, count: int, happened: Callable[[], None]) -> None:
+        self.platform = folder / "platform"
+        self.shared = folder / "shared"
+        self._server = server
+        self._url = server.database()
+        self._happened = happened
+        self._wires: list[Wire] = []
+        self._nodes: list[Node] = []
+        self._ending = False
+        for number in range(count):
+            wire = Wire(folder / f"wire{number}", server.folder)
+            url = self._url.replace(f"host={server.folder}", f"host={wire.folder}")
+            self._wires.append(wire)
+            self._nodes.append(Node(self.platform, folder / f"node{number}", url, bot.__name__))
+
+    async def serving(self) -> int:
+        """The number of the node that holds the lease; waits for one."""
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                with contextlib.suppress(RuntimeError):
+                    node = await asyncio.to_thread(
+                        self._server.says, self._url, "SELECT id FROM nodes_seen WHERE serves = 1"
+                    )
+                    for number, one in enumerate(self._nodes):
+                        if node and node == nodes.named(one.data):
+                            return number
+                await asyncio.sleep(LOOK)
+
+    async def suffer(self, fault: Fault) -> None:
+        """Returns when it is over."""
+        if fault.what == "restart":
+            await self._restart()
+            return
+        serving = await self.serving()
+        hit = serving if fault.serving else (serving + 1) % len(self._nodes)
+        node, wire = self._nodes[hit], self._wires[hit]
+        self._happened()
+        match fault.what:
+            case "kill":
+                await node.kill()
+            case "stop":
+                node.signal(signal.SIGSTOP)
+                await asyncio.sleep(fault.lasts)
+                node.signal(signal.SIGCONT)
+            case mood:
+                wire.become(mood)
+                await asyncio.sleep(fault.lasts)
+                wire.become("well")
+        self._happened()
+
+    async def _restart(self) -> None:
+        self._happened()
+        await asyncio.to_thread(self._server.stop)
+        await asyncio.to_thread(self._server.start)
+        self._happened()
+
+    async def _look_after(self, node: Node) -> None:
+        while not self._ending:
+            await node.start()
+            assert node.process is not None
+            await node.process.wait()
+            await asyncio.sleep(AGAIN)
+
+    @asynccontextmanager
+    async def up(self) -> AsyncIterator[None]:
+        self.platform.mkdir()
+        self.shared.mkdir()
+        looking = []
+        try:
+            for number, (wire, node) in enumerate(zip(self._wires, self._nodes, strict=True)):
+                await wire.lay()
+                node.lay()
+                clocks.set_clock(node.data, number * APART)
+                looking.append(asyncio.create_task(self._look_after(node)))
+            yield
+        finally:
+            self._ending = True
+            for task in looking:
+                task.cancel()
+            for node in self._nodes:
+                if node.process is not None and node.process.returncode is None:
+                    await node.kill()
+                for pid in node.runners():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            for wire in self._wires:
+                await wire.close()
+
+
+def back_within() -> float:
+    """s in which a conversation answers again, whatever happened."""
+    return leases.LEASE + leases.GRACE + 5.0
