@@ -34,6 +34,7 @@ def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Folder]:
 
 
 def test_each_line_gets_one_reply_in_order_and_the_program_ends(either: Folder) -> None:
+    either.fresh = True
     done = either.chat("hello", "how are you")
     assert done.stdout.decode().splitlines() == ["hello", "how are you"]
     assert done.returncode == 0

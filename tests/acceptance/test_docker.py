@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +22,7 @@ from tests.support.asking import MODEL
 from tests.support.dockers import clean_up, containers_of, docker_config, docker_serving
 from tests.support.engine import Installation, require_engine
 from tests.support.launching import spec
+from tests.support.started import Dovecote
 
 pytest_plugins = ["tests.support.engine"]
 pytestmark = pytest.mark.docker
@@ -40,12 +41,9 @@ def chat(data: Path, image: str) -> Iterator[subprocess.Popen[str]]:
     file.write_text(
         f'data = "{data}"\n[host]\nsweep_every = 0.2\n[runner]\nlauncher = "docker"\nimage = "{image}"\n'
     )
-    talk = subprocess.Popen(
-        [sys.executable, "-c", "from host.cli import main; main()", "chat", "--config", str(file)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+    arguments = ("chat", "--config", str(file))
+    talk = Dovecote(*arguments, folder=data, environment=os.environ, text=True, **pipes)
     with talk:
         try:
             yield talk

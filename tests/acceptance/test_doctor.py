@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from host.runners.launch.engine import examine
 from host.runners.launch.examination import findings
 from tests.fakes.onecli import FakeOneCLI
 from tests.support.installation import installation
-from tests.support.waiting import DEADLINE
+from tests.support.started import fresh, ran
 
 ROOT = Path(__file__).resolve().parents[2]
 pytest_plugins = ["tests.support.engine"]
@@ -27,30 +26,23 @@ SLACK = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
 OWNED = '[access]\nowners = ["slack:U1"]\n'
 
 
-def dovecote(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """In an empty folder, with this machine's engine out of sight."""
+def alone(folder: Path, **environment: str) -> dict[str, str]:
+    """With this machine's engine out of sight."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("ANTHROPIC", "SLACK"))}
-    clean |= {
-        "DOCKER_HOST": f"unix://{folder}/none.sock",
-        "PATH": str(folder),
-        "COLUMNS": "200",
-        **environment,
-    }
-    return subprocess.run(
-        [sys.executable, "-c", "from host.cli import main; main()", *arguments],
-        cwd=folder,
-        env=clean,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
+    engine = {"DOCKER_HOST": f"unix://{folder}/none.sock", "PATH": str(folder)}
+    return clean | engine | {"COLUMNS": "200"} | environment
+
+
+def dovecote(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """In an empty folder."""
+    return ran(*arguments, folder=folder, environment=alone(folder, **environment))
 
 
 def test_without_an_engine_the_doctor_and_the_start_say_what_to_install(tmp_path: Path) -> None:
-    looked = dovecote(tmp_path, "doctor", **SLACK)
-    started = dovecote(tmp_path, "up", **SLACK)
+    surroundings = alone(tmp_path, **SLACK)
+    looked, started = (
+        ran(command, folder=tmp_path, environment=surroundings, begin=fresh) for command in ("doctor", "up")
+    )
 
     assert looked.returncode == 1
     assert "✗  Container engine" in looked.stdout

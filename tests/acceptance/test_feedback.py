@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ import pytest
 from tests.fakes.slack import Fault, Message, View
 from tests.support import on_slack
 from tests.support.on_slack import PATIENCE, Office
-
-DOVECOTE = Path(sys.executable).parent / "dovecote"
+from tests.support.started import ran
 
 
 @pytest.fixture
@@ -27,12 +26,8 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
 async def told(office: Office, command: str) -> Any:
     """What the command line says beside the running host."""
     arguments = (command, "--json", "--config", "dovecote.toml")
-    process = await asyncio.create_subprocess_exec(
-        DOVECOTE, *arguments, cwd=office.folder.path, stdout=asyncio.subprocess.PIPE
-    )
-    async with asyncio.timeout(PATIENCE):
-        out, _ = await process.communicate()
-    return json.loads(out)
+    done = await asyncio.to_thread(ran, *arguments, folder=office.folder.path, environment=os.environ)
+    return json.loads(done.stdout)
 
 
 async def counted(office: Office) -> list[tuple[str, str, int, int]]:

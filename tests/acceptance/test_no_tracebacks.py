@@ -7,7 +7,6 @@ import functools
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,7 +16,8 @@ import pytest
 
 from tests.support.commands import Command, Ended
 from tests.support.installation import Installation, installation
-from tests.support.waiting import DEADLINE, until
+from tests.support.started import fresh, ran
+from tests.support.waiting import until
 
 COMMANDS = (
     ("sessions",),
@@ -142,15 +142,7 @@ def test_a_reader_that_is_gone_is_no_fault(open_folder: Path) -> None:
     """`dovecote --help | head -1`"""
     reading, writing = os.pipe()
     os.close(reading)
-    ended = subprocess.run(
-        [sys.executable, "-c", "from host.cli import main; main()", "sessions"],
-        cwd=open_folder,
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
+    ended = ran("sessions", folder=open_folder, environment=os.environ, begin=fresh, stdout=writing)
     os.close(writing)
     assert ended.returncode in (1, 141)
     assert "Traceback" not in ended.stderr

@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +25,9 @@ from bots.slack.setup.manifest import ASK_ABOUT, BECAME, LATER
 from host.ports import commands
 from tests.fakes.slack import FakeSlack, Message, User, View
 from tests.support import on_slack
-from tests.support.dovecote import ROOT
 from tests.support.on_slack import PATIENCE, Office
 from tests.support.slack_app import free_port
+from tests.support.started import ran
 from tests.support.waiting import eventually
 
 NAME = "dovecote.example.com"
@@ -66,22 +64,10 @@ class Two:
         """What a command says; it waits."""
         slack = self.one.slack
         tokens = {"SLACK_BOT_TOKEN": slack.bot_token, "SLACK_APP_TOKEN": slack.app_token, "COLUMNS": "300"}
-        ran = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "from host.cli import main; main()",
-                *arguments,
-                "--config",
-                "dovecote.toml",
-            ],
-            cwd=self.one.folder.path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **tokens, **self.secrets},
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
-        return ran.stdout + ran.stderr
+        environment = {**os.environ, **tokens, **self.secrets}
+        folder = self.one.folder.path
+        done = ran(*arguments, "--config", "dovecote.toml", folder=folder, environment=environment)
+        return done.stdout + done.stderr
 
     async def page(self, path: str, cookie: str = "", name: str = NAME) -> tuple[int, str, dict[str, str]]:
         """As the proxy in front passes it on."""

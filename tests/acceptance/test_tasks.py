@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import re
-import sys
+import subprocess
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +18,8 @@ import pytest
 from bots.slack.panels import panels
 from tests.fakes.slack import Message
 from tests.support import on_slack
-from tests.support.dovecote import ROOT
 from tests.support.on_slack import PATIENCE, Office
+from tests.support.started import Dovecote, fresh, ran
 from tests.support.waiting import eventually
 
 
@@ -48,19 +48,13 @@ def posted(office: Office, text: str) -> list[Message]:
 
 
 async def dovecote(office: Office, *arguments: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "from host.cli import main; main()",
-        *arguments,
-        cwd=office.folder.path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "250"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+    begin = fresh if arguments == ("tasks", "export") else Dovecote
+    environment = {**os.environ, "COLUMNS": "250"}
+    folder = office.folder.path
+    done = await asyncio.to_thread(
+        ran, *arguments, folder=folder, environment=environment, begin=begin, stderr=subprocess.STDOUT
     )
-    async with asyncio.timeout(PATIENCE):
-        out, _ = await process.communicate()
-    return out.decode()
+    return done.stdout
 
 
 async def test_a_task_is_asked_for_posts_is_replied_to_paused_and_cancelled(office: Office) -> None:

@@ -19,6 +19,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     (tmp_path / "dovecote.toml").write_text(MOCK)
     opened = Terminal(tmp_path, "chat")
     opened.see("/help for commands")
+    opened.see("default · mock · main")  # below the prompt: keys are read one by one from now on
     yield opened
     opened.close()
     Folder(tmp_path).kill_runners()

@@ -5,15 +5,18 @@ Hosts and runners are forked of the same process (tests/support/forking.py).
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import os
 import signal
 import sys
+import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +44,20 @@ forked.set_forkserver_preload(PRELOADED)
 _fresh = multiprocessing.get_context("spawn")
 # Where this machine's own things are, which no test may reach by chance.
 CLEAN = ("ANTHROPIC", "ONECLI", "SLACK", "DISCORD", "DOCKER", "HTTP", "http", "TZ")
+
+
+class Given:
+    """A file that is open here, for the process that begins; once it has begun, it may be closed here."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __reduce__(self) -> tuple[Callable[[Any], int], tuple[Any]]:
+        return _taken, (DupFd(self._fd),)
+
+
+def _taken(passed: Any) -> int:
+    return int(passed.detach())
 
 
 @dataclass(frozen=True)
@@ -111,13 +128,17 @@ def child(
     arguments: Sequence[str],
     folder: Path,
     environment: Mapping[str, str],
-    files: tuple[Path, Path],
+    files: Sequence[Path | int],
     uid: int,
     before: Callable[[], None] | None,
+    own_session: bool = False,
 ) -> None:
-    for fd, path in enumerate(files):
-        os.dup2(os.open(path, os.O_RDWR | os.O_APPEND), fd)
-    os.dup2(1, 2)
+    """`files` are its input and outputs; without a third, what it says of errors goes where all else goes."""
+    if own_session:
+        os.setsid()
+    _stand(files)
+    if own_session and os.isatty(0):
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background has it ignored
     os.chdir(folder)
     os.environ.clear()
@@ -134,3 +155,14 @@ def child(
     from host.cli.main import main
 
     main()
+
+
+def _stand(files: Sequence[Path | int]) -> None:
+    """They are the process's first files from now on, and open once: a pipe ends with whoever writes into it."""
+    opened = [os.open(one, os.O_RDWR | os.O_APPEND) if isinstance(one, Path) else one for one in files]
+    for number, fd in enumerate(opened):
+        os.dup2(fd, number)
+    if len(opened) == 2:
+        os.dup2(1, 2)
+    for fd in set(opened):
+        os.close(fd)

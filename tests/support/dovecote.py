@@ -6,31 +6,27 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from bots.console.transcript import Line, Transcript
+from tests.support.started import Dovecote, fresh, ran
 from tests.support.waiting import DEADLINE
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class Folder:
-    """The working folder of one installation."""
+    """The working folder of one installation. In a `fresh` one each process imports everything itself."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, fresh: bool = False) -> None:
         self.path = path
+        self.fresh = fresh
 
     def start(self, *arguments: str, command: str = "chat") -> subprocess.Popen[bytes]:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-        return subprocess.Popen(
-            [sys.executable, "-c", "from host.cli import main; main()", command, *arguments],
-            cwd=self.path,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        begin = fresh if self.fresh else Dovecote
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        return begin(command, *arguments, folder=self.path, environment=environment, **pipes)
 
     def chat(self, *lines: str, arguments: tuple[str, ...] = ()) -> subprocess.CompletedProcess[bytes]:
         return self.chat_bytes("".join(f"{line}\n" for line in lines).encode(), arguments)
@@ -66,8 +62,10 @@ def runners_in(folder: Path) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            here = (entry / "cwd").readlink().is_relative_to(folder)
-            if here and b"runner" in (entry / "cmdline").read_bytes():
+            below = (
+                folder in (entry / "cwd").readlink().parents
+            )  # in it is the host, which may be forked as they are
+            if below and b"runner" in (entry / "cmdline").read_bytes():
                 found.append(int(entry.name))
         except OSError:
             continue
@@ -76,17 +74,9 @@ def runners_in(folder: Path) -> list[int]:
 
 async def ordered(folder: Path, *arguments: str) -> str:
     """What a command printed that an operator gives in the folder, and that succeeds."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "from host.cli import main; main()",
-        *arguments,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+    environment = {**os.environ, "COLUMNS": "200"}
+    done = await asyncio.to_thread(
+        ran, *arguments, folder=folder, environment=environment, stderr=subprocess.STDOUT
     )
-    async with asyncio.timeout(DEADLINE):
-        out, _ = await process.communicate()
-    assert process.returncode == 0, out.decode()
-    return out.decode()
+    assert done.returncode == 0, done.stdout
+    return done.stdout

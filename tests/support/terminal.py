@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import pty
+import select
 import signal
-import sys
+import termios
 import time
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pyte
 
-from tests.support.dovecote import ROOT
+from tests.support.started import Dovecote
 from tests.support.waiting import DEADLINE, until
 
 WIDTH, HEIGHT = 80, 24
@@ -35,17 +37,18 @@ class Terminal:
         }
         self.screen = _Screen(WIDTH, HEIGHT, history=2_000)
         self._stream = pyte.Stream(self.screen)
-        self._process = pexpect.spawn(
-            sys.executable,
-            ["-c", "from host.cli import main; main()", *arguments],
-            cwd=str(folder),
-            env={**clean, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "", **environment},
-            dimensions=(HEIGHT, WIDTH),
-            encoding="utf-8",
-            codec_errors="replace",
-            timeout=DEADLINE,
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._own, theirs = pty.openpty()
+        termios.tcsetwinsize(self._own, (HEIGHT, WIDTH))
+        self._process = Dovecote(
+            *arguments,
+            folder=folder,
+            environment={**clean, "TERM": "xterm-256color", "COLUMNS": "", **environment},
+            start_new_session=True,
+            **dict.fromkeys(("stdin", "stdout", "stderr"), theirs),
         )
-        self.screen.answer = self._process.send
+        os.close(theirs)
+        self.screen.answer = self.type
 
     @property
     def lines(self) -> list[str]:
@@ -59,7 +62,7 @@ class Terminal:
         return "\n".join([*above, *self.lines])
 
     def type(self, keys: str) -> None:
-        self._process.send(keys)
+        os.write(self._own, keys.encode())
 
     def enter(self, text: str) -> None:
         self.type(text + ENTER)
@@ -85,26 +88,30 @@ class Terminal:
         deadline = time.monotonic() + DEADLINE
         while self._read() and time.monotonic() < deadline:
             pass
-        until(lambda: not self._process.isalive())
+        until(lambda: self._process.poll() is not None)
         self.close()
-        status, number = self._process.exitstatus, self._process.signalstatus
-        return int(status) if status is not None else -int(number or 0)
+        return int(self._process.returncode)
 
     def close(self) -> None:
         """Whatever it is at."""
-        if not self._process.closed:
-            self._process.close(force=True)
+        if self._own < 0:
+            return
+        self._process.kill()
+        self._process.wait(DEADLINE)
+        os.close(self._own)
+        self._own = -1
 
     def hang_up(self) -> None:
         """The window is closed."""
-        self._process.kill(signal.SIGHUP)
+        self._process.send_signal(signal.SIGHUP)
 
     def _read(self) -> bool:
         """Whether it still runs."""
-        try:
-            self._stream.feed(self._process.read_nonblocking(65_536, timeout=0.1))
-        except pexpect.TIMEOUT:
+        if not select.select([self._own], [], [], 0.1)[0]:
             return True
-        except pexpect.EOF:
+        try:
+            read = os.read(self._own, 65_536)
+        except OSError:  # nobody has the other side open any more
             return False
-        return True
+        self._stream.feed(self._decoder.decode(read))
+        return bool(read)

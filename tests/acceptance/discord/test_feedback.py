@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from typing import Any
 
 from tests.fakes.discord import Channel, Fault, Interaction, Message
-from tests.support.town import DOVECOTE, TIMEOUT, Town
+from tests.support.started import Dovecote, fresh, ran
+from tests.support.town import TIMEOUT, Town
 
 
 async def told(town: Town, command: str) -> Any:
     """What the command line says beside the running host."""
     arguments = (command, "--json", "--config", "dovecote.toml")
-    process = await asyncio.create_subprocess_exec(
-        DOVECOTE, *arguments, cwd=town.folder, stdout=asyncio.subprocess.PIPE
-    )
-    async with asyncio.timeout(TIMEOUT):
-        out, _ = await process.communicate()
-    return json.loads(out)
+    begin = fresh if command == "feedback" else Dovecote
+    done = await asyncio.to_thread(ran, *arguments, folder=town.folder, environment=os.environ, begin=begin)
+    return json.loads(done.stdout)
 
 
 async def counted(town: Town) -> list[tuple[str, str, int, int]]:

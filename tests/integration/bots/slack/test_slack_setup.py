@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,9 +26,8 @@ from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.api.registry import METHODS
 from tests.fakes.slack.events import ALL_SUBSCRIPTIONS
 from tests.fakes.slack.scopes import FAMILIES, MANIFEST
-from tests.support.dovecote import ROOT
 from tests.support.guided import Guided
-from tests.support.waiting import DEADLINE
+from tests.support.started import fresh, ran
 
 
 def config(slack: FakeSlack) -> Config:
@@ -133,15 +130,8 @@ def test_without_tokens_the_guide_says_where_they_are_found() -> None:
 
 def test_the_printed_link_is_one_line_however_narrow_the_terminal(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SLACK_")}
-    told = subprocess.run(
-        [sys.executable, "-c", "from host.cli import main; main()", "setup", "slack", "--print-link"],
-        cwd=tmp_path,
-        env={**environment, "PYTHONPATH": str(ROOT), "COLUMNS": "40"},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
+    environment["COLUMNS"] = "40"
+    told = ran("setup", "slack", "--print-link", folder=tmp_path, environment=environment, begin=fresh)
     [printed] = told.stdout.splitlines()
     query = parse_qs(urlsplit(printed).query)
     assert json.loads(query["manifest_json"][0]) == manifest.manifest()

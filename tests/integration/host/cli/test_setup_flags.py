@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import sys
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from host.ports.bot import BotConfigError
 from host.ports.setup import SetUpFailed
 from tests.fakes.model_api import FakeModelAPI
 from tests.fakes.slack import FakeSlack
-from tests.support.dovecote import ROOT
 from tests.support.slacking import PUBLIC
+from tests.support.started import ran
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -33,21 +33,11 @@ KEPT_OUT = ("ANTHROPIC_", "SLACK_", "DISCORD_", "ONECLI_", "DOVECOTE_")
 
 async def setup(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(KEPT_OUT)}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "from host.cli import main; main()",
-        "setup",
-        *arguments,
-        cwd=folder,
-        env={**clean, "PYTHONPATH": str(ROOT), "DOCKER_HOST": f"unix://{folder}/none.sock", **environment},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+    clean |= {"DOCKER_HOST": f"unix://{folder}/none.sock", **environment}
+    done = await asyncio.to_thread(
+        ran, "setup", *arguments, folder=folder, environment=clean, stderr=subprocess.STDOUT
     )
-    async with asyncio.timeout(PATIENCE):
-        out, _ = await process.communicate()
-    return process.returncode or 0, out.decode()
+    return done.returncode, done.stdout
 
 
 def addresses(slack: FakeSlack, api: FakeModelAPI) -> list[str]:
