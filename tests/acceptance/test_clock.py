@@ -25,7 +25,7 @@ DEADLINE = 120  # s
 @asynccontextmanager
 async def running(data: Path, retry_backoff: int = 100) -> AsyncIterator[Killed]:
     host = Killed(data, retry_backoff)
-    await host.start()
+    host.start()
     try:
         async with asyncio.timeout(DEADLINE):
             yield host
@@ -111,7 +111,7 @@ async def test_all_are_answered_once_and_in_order_while_the_clock_jumps_and_proc
             else:
                 await host.kill()
                 set_clock(data, shift)
-                await host.start()
+                host.start()
         await until_posted(data, sessions * each)
     for session in range(sessions):
         assert said(data, f"c{session}") == [str(number) for number in range(each)]

@@ -1,14 +1,12 @@
 """A node of the chaos: a host whose platform is that of `durable`, with questions and files besides.
 
-`python -m tests.chaos.bot PLATFORM DATA DATABASE`. A post says which question it asks and what its file holds; a line of
-people.jsonl with `answers` is an answer to that question.
+A post says which question it asks and what its file holds; a line of people.jsonl with `answers` is an answer to that question.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -65,7 +63,8 @@ class Bot(durable.DurableBot):
         return Receipt(f"p-{delivery.key}")
 
 
-async def _serve(platform: Path, data: Path, url: str) -> None:
+async def serve(platform: Path, data: Path, url: str) -> None:
+    logging.basicConfig(level=logging.INFO)
     policy.GRACE = 200  # the platform answers at once here
     attempts.RETRY_BACKOFF = 100
     live_policy.OPEN_AFTER = 0.5
@@ -76,8 +75,3 @@ async def _serve(platform: Path, data: Path, url: str) -> None:
     bot = Bot(platform)
     parts = Parts(ThreadDisk(), ProcessLauncher(clocks.__name__), clocks.clock_of(data))
     await Host(config, Bots({bot.channel_type: bot}), parts).serve()
-
-
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO)
-    asyncio.run(_serve(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]))

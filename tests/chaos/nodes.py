@@ -40,7 +40,7 @@ class Nodes:
             wire = Wire(folder / f"wire{number}", server.folder)
             url = self._url.replace(f"host={server.folder}", f"host={wire.folder}")
             self._wires.append(wire)
-            self._nodes.append(Node(self.platform, folder / f"node{number}", url, bot.__name__))
+            self._nodes.append(Node(self.platform, folder / f"node{number}", url, bot.serve))
 
     async def serving(self) -> int:
         """The number of the node that holds the lease; waits for one."""
@@ -85,7 +85,7 @@ class Nodes:
 
     async def _look_after(self, node: Node) -> None:
         while not self._ending:
-            await node.start()
+            node.start()
             assert node.process is not None
             await node.process.wait()
             await asyncio.sleep(AGAIN)

@@ -36,8 +36,11 @@ PRELOADED = [
     "runner.__main__",
     "runner.providers.claude",
     "mcp.client.stdio",
+    "tests.chaos.bot",
+    "tests.support.durable",
     "tests.support.forking",
     "tests.support.frozen",
+    "tests.support.sharing",
 ]
 forked = multiprocessing.get_context("forkserver")
 forked.set_forkserver_preload(PRELOADED)
@@ -133,28 +136,35 @@ def child(
     before: Callable[[], None] | None,
     own_session: bool = False,
 ) -> None:
-    """`files` are its input and outputs; without a third, what it says of errors goes where all else goes."""
-    if own_session:
-        os.setsid()
-    _stand(files)
-    if own_session and os.isatty(0):
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    settle(folder, environment, files, own_session=own_session)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background has it ignored
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
-    time.tzset()
     if uid:
         os.setgroups([])
         os.setgid(uid)
         os.setuid(uid)
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w", buffering=1), open(2, "w", buffering=1)  # noqa: SIM115
     sys.argv = ["dovecote", *arguments]
     if before is not None:
         before()
     from host.cli.main import main
 
     main()
+
+
+def settle(
+    folder: Path, environment: Mapping[str, str], files: Sequence[Path | int], *, own_session: bool
+) -> None:
+    """This process, as one that begins there. `files` are its input and outputs; without a third, what it says of errors goes
+    where all else goes."""
+    if own_session:
+        os.setsid()
+    _stand(files)
+    if own_session and os.isatty(0):
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w", buffering=1), open(2, "w", buffering=1)  # noqa: SIM115
 
 
 def _stand(files: Sequence[Path | int]) -> None:

@@ -29,6 +29,9 @@ def installation_of(data: Path) -> str:
     """The id that the host of this folder minted."""
     connection = apsw.Connection(str(data / "host.db"), flags=apsw.SQLITE_OPEN_READONLY)
     try:
+        connection.set_busy_timeout(
+            10_000
+        )  # a host that follows one which was killed has it to itself for a moment
         return str(connection.execute("SELECT value FROM meta WHERE key = 'installation'").get)
     finally:
         connection.close()

@@ -1,9 +1,8 @@
 """A host in a process of its own, on a platform of two files that outlive it: what people wrote, and what was posted.
 
-`python -m tests.support.durable DATA RETRY_BACKOFF [IMAGE]`, with an image its runners live in containers. People's messages
-are lines of DATA/people.jsonl (channel, id, text), posts are lines of DATA/posts.jsonl (key, channel, text), and
-DATA/live.jsonl says which live messages were opened and removed. Every line of people.jsonl is offered to the host again at
-each start. `tests.support.clocks` has the clock of all processes.
+With an image its runners live in containers. People's messages are lines of DATA/people.jsonl (channel, id, text), posts are
+lines of DATA/posts.jsonl (key, channel, text), and DATA/live.jsonl says which live messages were opened and removed. Every line
+of people.jsonl is offered to the host again at each start. `tests.support.clocks` has the clock of all processes.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -116,7 +114,7 @@ class DurableBot:
         )
 
 
-async def _serve(data: Path, retry_backoff: int, image: str) -> None:
+async def serve(data: Path, retry_backoff: int, image: str) -> None:
     policy.GRACE = 200  # the platform answers at once here
     attempts.RETRY_BACKOFF = retry_backoff
     live_policy.OPEN_AFTER = 0.1  # turns are short here
@@ -127,7 +125,3 @@ async def _serve(data: Path, retry_backoff: int, image: str) -> None:
     parts = Parts(ThreadDisk(), launcher, clocks.clock_of(data))
     host = Host(config, Bots({bot.channel_type: bot}), parts)
     await host.serve()
-
-
-if __name__ == "__main__":
-    asyncio.run(_serve(Path(sys.argv[1]), int(sys.argv[2]), "".join(sys.argv[3:4])))

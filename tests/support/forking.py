@@ -12,12 +12,11 @@ import multiprocessing
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from host.runners.launch.base import LaunchError, RunnerSpec
 from host.runners.launch.logs import open_log
@@ -43,6 +42,24 @@ def dovecote(
     said.touch()
     files = (Path(os.devnull), said)
     return _forked(commands.child, arguments, folder, dict(environment), files, 0, partial(exec, first, {}))
+
+
+def serving(
+    serve: Callable[..., Coroutine[Any, Any, None]], *arguments: object, said: Path
+) -> asyncio.subprocess.Process:
+    """A module's function that serves, in a process of its own, with both outputs added to `said`."""
+    said.touch()
+    return _forked(_served, serve, arguments, dict(os.environ), said)
+
+
+def _served(
+    serve: Callable[..., Coroutine[Any, Any, None]],
+    arguments: Sequence[object],
+    environment: Mapping[str, str],
+    said: Path,
+) -> None:
+    commands.settle(Path.cwd(), environment, (Path(os.devnull), said), own_session=False)
+    asyncio.run(serve(*arguments))
 
 
 def _forked(target: Callable[..., None], *job: object) -> asyncio.subprocess.Process:
@@ -88,17 +105,7 @@ class _Forked:
 
 
 def _runner(arguments: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str]) -> None:
-    os.setsid()
-    nothing, said = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_APPEND)
-    for descriptor, given in enumerate((nothing, said, said)):
-        os.dup2(given, descriptor)
-    os.close(nothing)
-    os.close(said)
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
-    time.tzset()
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115
+    commands.settle(folder, environment, (Path(os.devnull), log), own_session=True)
     sys.argv = ["runner", *arguments]
     from runner.__main__ import main
 

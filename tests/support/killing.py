@@ -7,7 +7,6 @@ import contextlib
 import os
 import random
 import signal
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from docker.errors import APIError
 
+from tests.support import durable, forking
 from tests.support.dockers import clean_up, containers_of
 from tests.support.durable import append, lines
 
@@ -27,16 +27,12 @@ class Killed:
     def __init__(self, data: Path, retry_backoff: int = 100) -> None:
         self.data = data
         self._retry_backoff = retry_backoff
+        self._image = ""
         self._process: asyncio.subprocess.Process | None = None
 
-    def arguments(self) -> list[str]:
-        return [str(self.data), str(self._retry_backoff)]
-
-    async def start(self) -> None:
-        with (self.data / "host.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.support.durable", *self.arguments(), stdout=log, stderr=log
-            )
+    def start(self) -> None:
+        said = self.data / "host.log"
+        self._process = forking.serving(durable.serve, self.data, self._retry_backoff, self._image, said=said)
 
     async def kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
@@ -73,9 +69,6 @@ class KilledWithContainers(Killed):
     def __init__(self, data: Path, image: str) -> None:
         super().__init__(data)
         self._image = image
-
-    def arguments(self) -> list[str]:
-        return [*super().arguments(), self._image]
 
     async def kill_a_runner(self, chance: random.Random) -> bool:
         return await asyncio.to_thread(self._kill_one, chance)
@@ -121,14 +114,14 @@ async def survive(host: Killed, sessions: int, per_session: int, kills: int) -> 
     chance = random.Random(20_261_123)
     data, total = host.data, sessions * per_session
     _write(data, sessions, per_session)
-    await host.start()
+    host.start()
     try:
         async with asyncio.timeout(DEADLINE):
             for kill in range(kills):
                 await until_posted(data, (kill + 1) * total // (kills + 5))
                 if not (kill % 3 and await host.kill_a_runner(chance)):
                     await host.kill()
-                    await host.start()
+                    host.start()
             await until_posted(data, total)
             await _quiet(data)
             while _standing(data):  # noqa: ASYNC110 - another process takes them down

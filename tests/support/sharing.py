@@ -1,20 +1,20 @@
 """Hosts in processes of their own that share a database and a platform, each with a data folder of its own.
 
-`python -m tests.support.sharing PLATFORM DATA DATABASE`: the platform is that of `durable`.
+The platform is that of `durable`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from host.app import Host
 from host.assembly import Parts
@@ -24,7 +24,7 @@ from host.live import policy as live_policy
 from host.ports.bot import Bots
 from host.registry import leases
 from host.runners.launch.process import ProcessLauncher
-from tests.support import clocks, hosting
+from tests.support import clocks, forking, hosting
 from tests.support.durable import DurableBot, append, lines
 
 DEADLINE = 120  # s a test waits for something to happen
@@ -32,13 +32,16 @@ LOOK = 0.05  # s between two looks at a file that another process writes
 HOUR = 3_600_000  # ms
 
 
-class Node:
-    """One host's process, of a module that takes the platform, the data folder and the database."""
+Serve: TypeAlias = Callable[[Path, Path, str], Coroutine[Any, Any, None]]
 
-    def __init__(self, platform: Path, data: Path, url: str, module: str = __name__) -> None:
+
+class Node:
+    """One host's process, by a module's function that takes the platform, the data folder and the database."""
+
+    def __init__(self, platform: Path, data: Path, url: str, serve: Serve) -> None:
         self.data = data
-        self._module = module
-        self._arguments = [str(platform), str(data), url]
+        self._serve = serve
+        self._given = platform, data, url
         self.process: asyncio.subprocess.Process | None = None
 
     def lay(self) -> None:
@@ -47,12 +50,9 @@ class Node:
             self.data.mkdir()
             (self.data / "workspaces").symlink_to(self.data.parent / "shared")
 
-    async def start(self) -> None:
+    def start(self) -> None:
         self.lay()
-        with (self.data / "host.log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", self._module, *self._arguments, stdout=log, stderr=log
-            )
+        self.process = forking.serving(self._serve, *self._given, said=self.data / "host.log")
 
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None
@@ -87,7 +87,7 @@ class Sharing:
     def __init__(self, folder: Path, url: str) -> None:
         self.platform = folder / "platform"
         self.platform.mkdir()
-        self.ada, self.bob = (Node(self.platform, folder / name, url) for name in ("ada", "bob"))
+        self.ada, self.bob = (Node(self.platform, folder / name, url, _serve) for name in ("ada", "bob"))
         self.shared = folder / "shared"  # the workspaces of both, as on a share
         self.shared.mkdir()
         self._said = 0
@@ -131,10 +131,10 @@ async def sharing(folder: Path, url: str) -> AsyncIterator[Sharing]:
     both.bob.lay()
     clocks.set_clock(both.bob.data, HOUR)
     try:
-        await both.ada.start()
+        both.ada.start()
         both.say("C0", "hello")
         await both.until(lambda: both.posts("C0") == ["hello"])
-        await both.bob.start()
+        both.bob.start()
         await both.until(lambda: "Standing by" in both.bob.log())
         yield both
     finally:
@@ -147,6 +147,7 @@ async def sharing(folder: Path, url: str) -> AsyncIterator[Sharing]:
 
 
 async def _serve(platform: Path, data: Path, url: str) -> None:
+    logging.basicConfig(level=logging.INFO)
     policy.GRACE = 200  # the platform answers at once here
     attempts.RETRY_BACKOFF = 100
     live_policy.OPEN_AFTER = 0.1  # turns are short here
@@ -160,10 +161,3 @@ async def _serve(platform: Path, data: Path, url: str) -> None:
     bot = DurableBot(platform)
     parts = Parts(ThreadDisk(), ProcessLauncher(clocks.__name__), clocks.clock_of(data))
     await Host(config, Bots({bot.channel_type: bot}), parts).serve()
-
-
-if __name__ == "__main__":
-    import logging
-
-    logging.basicConfig(level=logging.INFO)
-    asyncio.run(_serve(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]))

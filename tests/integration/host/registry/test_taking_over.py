@@ -97,7 +97,7 @@ async def test_a_node_that_comes_back_with_its_old_files_believes_none_of_them(
         await both.until(lambda: both.posts("C1"))
         both.say("C1", "two")
         await both.until(lambda: len(both.posts("C1")) == 2)
-        await both.ada.start()
+        both.ada.start()
         await both.until(lambda: "Its files are another node's by now" in both.ada.log())
         await both.bob.kill()
         both.say("C1", "three")
@@ -125,7 +125,7 @@ async def test_a_node_that_is_drained_ends_its_turns_and_hands_over_at_once_and_
         assert postgres.says(url, "SELECT epoch FROM lease") == "2"
         with pytest.raises(NothingFoundError, match="no other node could serve"):
             drain(both.bob.data, nodes.named(both.bob.data), undo=False)
-        await both.ada.start()
+        both.ada.start()
         await both.until(lambda: "dovecote drain" in both.ada.log())
         both.bob.signal(signal.SIGTERM)
         await both.bob.ended()
