@@ -18,9 +18,10 @@ from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
 from host.words import say
-from sessiondb import Missing, SessionError
+from sessiondb import Damaged, Missing, SessionError
 
 EXAMINATION = 5.0  # s of a core for one file; a look at 100 MB takes one
+MOST_REFUSED = 2_000  # rows since a message of their session was settled; no runner writes so many
 REFUSALS_LOGGED = 10  # of one read; the rest are counted
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Losses:
         self._mailboxes = mailboxes
         self._now = now
         self._files: dict[str, tuple[int, int]] = {}  # by quarantined session: which file it is about
+        self._refused: dict[str, int] = {}  # rows by session
 
     def stands(self, session: Session) -> bool:
         """Whether the session is quarantined because of the very file that is there."""
@@ -39,6 +41,15 @@ class Losses:
         if session.unreadable and seen is not None and seen != shape.identity(session.folder.outbound_db):
             session.unreadable = ""
         return bool(session.unreadable)
+
+    def count(self, session: Session, refused: int, *, settled: bool) -> None:
+        """Junk costs its session little and the host much: one that writes nothing else is read no more. Raises `Damaged`."""
+        self._refused[session.id] = 0 if settled else self._refused.get(session.id, 0) + refused
+        if self._refused[session.id] > MOST_REFUSED:
+            raise Damaged(session.folder.outbound_db, f"more than {MOST_REFUSED} rows are none")
+
+    def count_anew(self, session: Session) -> None:
+        self._refused.pop(session.id, None)
 
     async def quarantine(self, session: Session, error: SessionError) -> None:
         """Nothing more is read from it, others go on. People are told once, however often the host is started meanwhile."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from host.delivery import losses, masked, policy, room
+from host.delivery.carrying import Carrier
 from host.delivery.collect import Collector
 from host.delivery.drawing import Drawing
 from host.delivery.lanes import Lane
@@ -38,7 +39,6 @@ from sessiondb.records import Address
 log = logging.getLogger(__name__)
 
 LANE_GRACE = 5.0  # s a send under way gets when its lane ends
-MOST_REFUSED = 2_000  # rows since a message of their session was settled; no runner writes so many
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Deliveries:
         self._readers: dict[str, OutboundReader] = {}
         self._lanes: dict[_Way, Lane] = {}
         self._recovered: set[str] = set()
-        self._refused: dict[str, int] = {}  # rows by session
+        self.carrier = Carrier(db, mailboxes, self._reader)
         self._made_again: set[str] = set()  # sessions whose open questions are to be looked for
         self._backlogged: dict[str, Session] = {}  # sessions with more to read than may be on its way
         self._draining: dict[str, asyncio.Lock] = {}
@@ -102,6 +102,7 @@ class Deliveries:
             await self._recover(session)
             if self._losses.stands(session):
                 return
+            await self._say_what_is_copied(session)
             await self._wait_for_what_comes_back(session)
             try:
                 while not self.pace.over and await self._collect(session):
@@ -151,7 +152,7 @@ class Deliveries:
         """Closes the kept connection, once nobody reads through it: the runner is gone."""
         async with self._draining.setdefault(session.id, asyncio.Lock()):
             self._close_reader(session)
-            self._refused.pop(session.id, None)
+            self._losses.count_anew(session)
 
     def _close_reader(self, session: Session) -> None:
         if (reader := self._readers.pop(session.id, None)) is not None:
@@ -211,7 +212,7 @@ class Deliveries:
         self.pace.read(session.id, done.work + of_a_visit(done.seconds))
         self._outlets.claims(session, done.seen)
         self._note(session, done)
-        self._put_on_its_way(session, done)
+        await self._say_what_is_copied(session, done)
         losses.log_refused(session, done.refused)
         if done.owed:
             await self.pay(session)
@@ -219,8 +220,12 @@ class Deliveries:
             self.outcome_changed(session)
         if done.run_ended:
             self._outlets.run_ended(session)
-        self._count_refused(session, done)
+        self._losses.count(session, len(done.refused), settled=done.settled)
         return done
+
+    async def _say_what_is_copied(self, session: Session, *done: Collected) -> None:
+        for one in await self.carrier.release(session, *done):
+            self._put_on_its_way(session, one)
 
     def _put_on_its_way(self, session: Session, done: Collected) -> None:
         for parcel in done.parcels:
@@ -234,13 +239,6 @@ class Deliveries:
         """What has no receipt yet, and the session that it is of: the platform may show it all the same."""
         found = ((way.session_id, lane.parcel(key)) for way, lane in self._lanes.items())
         return next(((session_id, parcel) for session_id, parcel in found if parcel is not None), None)
-
-    def _count_refused(self, session: Session, done: Collected) -> None:
-        """Junk costs its session little and the host much: one that writes nothing else is read no more."""
-        refused = 0 if done.settled else self._refused.get(session.id, 0) + len(done.refused)
-        self._refused[session.id] = refused
-        if refused > MOST_REFUSED:
-            raise Damaged(session.folder.outbound_db, f"more than {MOST_REFUSED} rows are none")
 
     def _room(self, session: Session) -> Room:
         chunks = weighing = others = 0
@@ -278,6 +276,8 @@ class Deliveries:
             session, lambda writer: (writer.open_parcels(), writer.mark("doubtful_up_to"))
         )
         session.remade = session.remade or doubtful > 0
+        if open_parcels:
+            await self._say_what_is_copied(session)
         self._recovered.add(session.id)
         for known in open_parcels:
             bot = self._bots.get(known.address.channel_type)
@@ -348,6 +348,7 @@ class Deliveries:
     async def _begin_anew(self, session: Session, instead: str | None = None) -> bool:
         if not await self._losses.begin_anew(session, instead):
             return False
+        await self.carrier.prune(session, everything=True)
         await self.pay(session)
         self.outcome_changed(session)
         self._outlets.run_ended(session)
@@ -434,9 +435,7 @@ class Deliveries:
                 except SessionError:
                     self._noticed.discard(found.parcel.key)
                     raise
-                except (
-                    Exception
-                ):  # one that its bot cannot show delays no other; the next life tries it again
+                except Exception:  # what its bot cannot show delays no other; the next life tries again
                     log.exception("A notice is not deliverable", extra={"action": "notice_broke"})
 
     async def _deliver(self, found: OpenNotice) -> None:

@@ -1,12 +1,12 @@
 """A session whose files are in another node's folder, which serves no more: they are made anew here from what both share.
 
 The order, and what a crash between two steps does. What lies here from earlier goes first: it is older than what another node did
-since. Salvage second, the new file third (`remaking`), and last the session is this node's: whoever dies before begins from the
-beginning, and no runner has been started meanwhile.
+since. The runner's file is made of the copies second (`restoring`), salvage third, the host's new file fourth (`remaking`), and
+last the session is this node's: whoever dies before begins from the beginning, and no runner has been started meanwhile.
 
-What may begin anew is told by the ledger, for no intent leaves a node before it is there: a message before which or in whose
-place something was answered is not asked of the agent a second time (law 6). Its people are told, for what stood in the files
-(the agent's memory of the conversation, the rest of a long answer) is on a machine that nobody reaches.
+With the copies the agent remembers, and a turn under way goes on after its last step. Where there is no whole copy, or one that
+is older than the ledger, that tells what may begin anew, for no intent leaves a node before it is there: a message before which
+or in whose place something was answered is not asked of the agent a second time (law 6). People are told of what does not travel.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 
-from host.mailbox import remaking
+from host.mailbox import copies, remaking
 from host.mailbox.inbound import InboundWriter
 from host.registry.port import Statements
 from host.registry.sessions import Session
@@ -41,14 +41,26 @@ def arrive(connection: Statements, session: Session, node: str) -> None:
     connection.execute("UPDATE sessions SET node = ? WHERE id = ?", (node, session.id))
 
 
-def tell(writer: InboundWriter, session: Session) -> None:
+def belong(connection: Statements, session: Session, node: str) -> None:
+    """Before it arrives: whose file the copies are of, as it was made of them; '' where nobody copies on."""
+    if node:
+        copies.carry(connection, session.id, node)
+    else:
+        copies.drop(connection, session.id)
+
+
+def tell(writer: InboundWriter, session: Session, *, carried: bool) -> None:
     """The agent, as context of its next turn."""
     with writer.writing():
-        note = content.System("note", TOLD, ok=False)
+        note = content.System("note", TOLD_REST if carried else TOLD, ok=False)
         writer.note(f"moved:{session.id}:{writer.mark('seq_high_water')}", session.place, note)
 
 
 TOLD = (
     f"{remaking.MOVED_HERE} What was said and done before is not known to you; what people see of it you can read where they"
     " talk."
+)
+TOLD_REST = (
+    f"{remaking.MOVED_HERE} You remember what was said and done. What you wrote to files, and what people attached, was on that"
+    " machine: look whether it is here before you speak of it. Look, too, what came of what you were doing."
 )

@@ -15,10 +15,10 @@ from typing import TypeVar
 import apsw
 
 from host.folders.disk import Disk
-from host.mailbox import fence, ledger, moving, projecting, remaking, shape
+from host.mailbox import fence, ledger, moving, projecting, remaking, restoring, shape
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import Entry
-from host.registry.port import Registry
+from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
 from sessiondb import Damaged, Full, Unavailable
 from sessiondb.errors import translated
@@ -87,15 +87,16 @@ class Mailboxes:
 
     async def _opened(self, session: Session) -> InboundWriter:
         """As it should be: made again if it is younger than its session, and in step with the ledger."""
-        elsewhere = moving.is_elsewhere(session, self._db.node)
+        carried, elsewhere = False, moving.is_elsewhere(session, self._db.node)
         if elsewhere:
-            session.damaged = remaking.MOVED
             await self._disk.run(moving.clear, session.folder)
+            carried = await restoring.restore(self._db, self._disk, session, self._now())
+            session.damaged = remaking.CARRIED if carried else remaking.MOVED
         writer = await self._disk.run(self._open_writer, session)
         try:
             await self._make_again(session, writer)
             if session.node != self._db.node:
-                await self._arrive(session, writer if elsewhere else None)
+                await self._arrive(session, writer if elsewhere else None, carried=carried)
             await self._reconcile(session, writer)
             await self._disk.run(_at, writer, session, lambda w: fence.keep_out(w, session.scope))
         except BaseException:
@@ -103,11 +104,18 @@ class Mailboxes:
             raise
         return writer
 
-    async def _arrive(self, session: Session, moved: InboundWriter | None) -> None:
+    async def _arrive(self, session: Session, moved: InboundWriter | None, *, carried: bool) -> None:
         """From here on its files are this node's; `moved`: they were another's."""
+        node = self._db.node
         if moved is not None:
-            await self._disk.run(_at, moved, session, lambda w: moving.tell(w, session))
-        await self._db.write(lambda c: moving.arrive(c, session, self._db.node))
+            await self._disk.run(_at, moved, session, lambda w: moving.tell(w, session, carried=carried))
+
+        def job(connection: Statements) -> None:
+            if moved is not None:
+                moving.belong(connection, session, node if carried and self._db.ties is not None else "")
+            moving.arrive(connection, session, node)
+
+        await self._db.write(job)
         session.node = self._db.node
 
     def _hand_over(self, writer: InboundWriter, entries: Sequence[Entry]) -> None:

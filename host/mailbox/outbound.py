@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 from pydantic import TypeAdapter, ValidationError
@@ -28,6 +29,9 @@ LARGEST_READ = 8_000_000  # bytes of content one read takes into memory
 LONGEST_ID = 200  # bytes
 LONGEST_PARKED = 1_000  # characters of what is noted of a call that waits
 LONGEST_ERROR = 2_000  # bytes
+LARGEST_STEP = 500_000  # bytes of one step's content that is copied
+LARGEST_VALUE = 100_000  # bytes, of a value likewise
+MOST_VALUES = 2_000  # of one session, likewise
 ROWS_PER_READ = 200
 MOST_UNREAD = 20_000  # rows beyond the last one read; more are a flood, not a conversation
 LATEST = 2**53  # ms UTC; a time beyond it is none
@@ -64,6 +68,17 @@ class Page:
     size: int = 0  # bytes of their contents
 
 
+class Written(NamedTuple):
+    """A step as it is copied for other nodes."""
+
+    step: int
+    turn: str
+    kind: str
+    tool_use_id: str
+    content: str | None  # None where it is too large, or no text
+    created_at: int
+
+
 def _text(column: str, limit: int) -> str:
     """The bytes of a text column within its limit, else NULL. What is too long is never loaded."""
     return f"CASE WHEN typeof({column}) = 'text' AND octet_length({column}) <= {limit} THEN CAST({column} AS BLOB) END"
@@ -97,6 +112,16 @@ _TOOLS = (
     f"SELECT CASE WHEN json_valid(content) THEN {_text(_NAME, LONGEST_ID)} END, {_text('state', 20)} FROM transcript"
     f" WHERE turn = ? AND kind = 'tool_call' AND octet_length(content) <= {LARGEST_CONTENT} ORDER BY step LIMIT ?"
 )
+# As it is copied for other nodes, where there are any.
+_STEPS = (
+    f"SELECT step, {_text('turn', LONGEST_ID)}, {_text('kind', 20)}, {_text('tool_use_id', LONGEST_ID)},"
+    f" {_text('content', LARGEST_STEP)}, {_integer('created_at')} FROM transcript WHERE step > ? ORDER BY step LIMIT ?"
+)
+_STATES = f"SELECT {_text('key', LONGEST_ID)}, {_text('value', LARGEST_VALUE)} FROM session_state LIMIT {MOST_VALUES}"
+_OPEN = (
+    f"SELECT {_text('message_id', LONGEST_ID)} FROM processing_ack WHERE status IN ('processing', 'retry')"
+)
+_ANY = f"SELECT {_text('message_id', LONGEST_ID)} FROM processing_ack"
 _UNREAD = "SELECT count(*) FROM (SELECT 1 FROM messages_out WHERE seq > ? LIMIT ?)"
 
 
@@ -173,6 +198,42 @@ class OutboundReader:
             if row is not None and row[0] == 1:
                 found.append(row_id)
         return found
+
+    def steps_after(self, number: int) -> tuple[list[Written], bool]:
+        """The next steps beyond a number, about `LARGEST_READ` bytes of them at most, and whether there may be others behind
+        them. One that is none is passed over."""
+        found: list[Written] = []
+        size = seen = 0
+        with self._snapshot():
+            cursor = self._connection.execute(_STEPS, (number, ROWS_PER_READ))
+            for step, *columns, at in cursor:
+                turn, kind, tool, body = map(_decoded_text, columns)
+                if turn is not None and kind is not None and tool is not None:
+                    when = at if isinstance(at, int) else 0
+                    found.append(Written(int(str(step)), turn, kind, tool, body, when))
+                seen, size = seen + 1, size + len(body or "")
+                if size > LARGEST_READ:
+                    break
+            cursor.close()
+        return found, seen == ROWS_PER_READ or size > LARGEST_READ
+
+    def numbers(self) -> set[int]:
+        """Of all steps."""
+        with self._snapshot():
+            return {int(str(step)) for (step,) in self._connection.execute("SELECT step FROM transcript")}
+
+    def values(self) -> dict[str, str]:
+        """What the runner keeps by a key, as far as it is not too large."""
+        with self._snapshot():
+            rows = self._connection.execute(_STATES).fetchall()
+        named = ((_decoded_text(key), _decoded_text(value)) for key, value in rows)
+        return {key: value for key, value in named if key and value is not None}
+
+    def acknowledged(self, *, open_ones: bool) -> list[str]:
+        """The messages that turns have claimed: those of turns under way, or of all."""
+        with self._snapshot():
+            rows = self._connection.execute(_OPEN if open_ones else _ANY).fetchall()
+        return [id_ for (column,) in rows if (id_ := _decoded_text(column))]
 
     def runner_state(self) -> RunnerState | None:
         with self._snapshot():

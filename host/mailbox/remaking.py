@@ -24,6 +24,7 @@ from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.words import Sentence, clauses, joined, listed, many, say
 from sessiondb import Address
+from sessiondb.contract import OUTBOUND_KNOWN
 
 if TYPE_CHECKING:
     from host.mailbox.inbound import InboundWriter
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOST, DAMAGED, MOVED = "lost", "damaged", "moved"
+CARRIED = "carried"  # moved, and what the runners wrote is here again
 MOVED_HERE = "This conversation goes on, on another machine than before."
 BEFORE = "outbound_before"  # rows up to this seq were in files that are gone
 RESTED = "rested_at"  # the highest seq when the last runner had ended and was read; '' while one may live
@@ -49,6 +51,7 @@ class Remains:
     live: Sequence[LiveRow] = ()  # what may still show a turn
     at_rest: bool = False  # nothing that was in it waited: no runner had begun anything of it
     alone: bool = False  # what the runners wrote is gone with it, and what waits is begun anew
+    carried: bool = False  # what the runners wrote was made again with it
 
 
 def salvage(connection: Statements, session: Session, why: str, now: int) -> Remains | None:
@@ -63,7 +66,7 @@ def salvage(connection: Statements, session: Session, why: str, now: int) -> Rem
     nameless = _texts(connection, _WITHOUT_COPY, session.id)
     if why != DAMAGED and not high and not copies:
         return None
-    connection.execute(f"{_TAKE_UP} {_UNANSWERED if why == MOVED else ''}", (session.id, inbox))
+    connection.execute(f"{_TAKE_UP} {_BUT.get(why, '')}", (session.id, inbox))
     at_rest = connection.changes() == 0
     high += UNHEARD_OF
     connection.execute(
@@ -76,7 +79,8 @@ def salvage(connection: Statements, session: Session, why: str, now: int) -> Rem
     shown = _texts(connection, "SELECT live FROM live_copies WHERE session_id = ?", session.id)
     live = [found for found in map(_live_row, shown) if found is not None]
     entries = ledger.entries(connection, session.id, 0)
-    return Remains(high, out, entries, copies, live, at_rest, alone=why == MOVED)
+    alone, carried = why == MOVED, why == CARRIED
+    return Remains(high, out, entries, copies, live, at_rest, alone, carried)
 
 
 def begin_again(writer: InboundWriter, session: Session, remains: Remains, now: int) -> None:
@@ -90,6 +94,8 @@ def begin_again(writer: InboundWriter, session: Session, remains: Remains, now: 
         if remains.alone:
             for mark in (BEFORE, "outbound_read"):
                 writer.raise_mark(mark, remains.high_water)
+        if remains.carried:
+            writer.set_value(OUTBOUND_KNOWN, "yes")
         if remains.at_rest:
             writer.raise_mark(RESTED, remains.high_water)
         writer.project(remains.deliveries)
@@ -172,10 +178,16 @@ _TAKE_UP = (
 )
 # No intent leaves a node before the ledger has it: where one answers, this and what came before it was under way at least.
 _UNANSWERED = (
-    " AND NOT EXISTS (SELECT 1 FROM inbox AS later JOIN ledger ON ledger.in_reply_to = later.message_id"
+    "NOT EXISTS (SELECT 1 FROM inbox AS later JOIN ledger ON ledger.in_reply_to = later.message_id"
     " AND ledger.session_id = ?1 WHERE ledger.in_reply_to <> '' AND later.session_id = ?1 AND later.id >= inbox.id"
     " AND later.id > ?2 AND later.event ->> '$.answer' = inbox.event ->> '$.answer')"
 )
+# What is acknowledged in the copies has its turn in them, over or under way: who reads that file knows what is still to be done.
+_ACKNOWLEDGED = (
+    "EXISTS (SELECT 1 FROM mailbox_copies WHERE session_id = ?1 AND part IN ('ack', 'done') AND number = 0"
+    " AND name = inbox.message_id)"
+)
+_BUT = {MOVED: f"AND {_UNANSWERED}", CARRIED: f"AND ({_ACKNOWLEDGED} OR {_UNANSWERED})"}
 _WITHOUT_COPY = (
     "SELECT task_id FROM due WHERE session_id = ? AND at > 0 AND task_id NOT LIKE '?%'"
     " AND task_id NOT IN (SELECT task_id FROM task_copies)"
@@ -231,6 +243,12 @@ def _moved_or_made(session: Session, why: str) -> Sentence:
             "⚠️ This conversation goes on, on another machine than before. I do not remember what was said before. What nothing"
             " was answered to is begun anew; the rest of an answer that was under way, a question that was still open, or a"
             " task's run, is lost: please ask again."
+        )
+    if why == CARRIED:
+        return say(
+            "⚠️ This conversation goes on, on another machine than before. I remember what was said, and go on with what was"
+            " under way. Files that lay here are not on this machine, and a question that was still open or a task's run may be"
+            " lost: please ask again."
         )
     made = say(
         "What was not answered is taken up again; a question that was still open, or a task's run under way, is lost: please"

@@ -67,6 +67,7 @@ class Care:
         mark = "outbound_read" if older_than >= EVERYTHING else "delivery_watermark"
         watermark = await self._mailboxes.use(session, lambda writer: writer.mark(mark))
         await self._maintain(session, watermark, older_than)
+        await self._deliveries.carrier.prune(session, everything=older_than >= EVERYTHING)
 
     async def _maintain(self, session: Session, delivered_up_to: int = 0, older_than: int = 0) -> None:
         spec = await self._specs.spec(self._settings.config, session, "maintenance")

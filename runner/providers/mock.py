@@ -14,6 +14,7 @@ Every line that starts with `@@` is a step; the other lines are the text of the 
     @@model                  append the model that was chosen for the message
     @@told                   append what the agent is told for the channel
     @@results                append every tool's result to the answer
+    @@recall                 append what was answered before
 
 Each message of a batch gets an answer of its own. Two more tools exist here: `mock_append` (adds a line to a file of the
 workspace or, with "shared", of the shared folder: an effect that can be counted) and `mock_die` (what `@@crash-in-call` calls).
@@ -135,6 +136,8 @@ class MockQuery:
                 answer = _suffix(name, rest, answer, results)
             elif name == "title":
                 pass  # when the turn is over
+            elif name == "recall":
+                answer = "\n".join([answer, *self._answered()]).strip()
             elif (own := self._told(name, message)) is not None:
                 answer = "\n".join([answer, own]).strip()
             elif name == "stream":
@@ -148,6 +151,11 @@ class MockQuery:
         if self._aborted.is_set():
             return
         replies.append(Reply(answer or "\n".join(results) or "(done)", message.id))
+
+    def _answered(self) -> list[str]:
+        """In earlier turns, as the transcript has them."""
+        finals = (json.loads(step.content) for step in self._given.history if step.kind == "final")
+        return [str(text) for texts in finals for text in texts]
 
     def _told(self, name: str, message: PromptMessage) -> str | None:
         """What it was told to be, None for what is no question about that."""

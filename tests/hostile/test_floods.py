@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from host.app import Host
-from host.delivery import notes, room, service
+from host.delivery import losses, notes, room
 from host.delivery.portion import Collected, Ready
 from host.delivery.service import Deliveries
 from host.mailbox import bounds
@@ -214,7 +214,7 @@ async def test_a_session_that_writes_nothing_but_junk_is_read_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, standing: bool
 ) -> None:
     """Whoever it talks to is told, and everybody else is served."""
-    monkeypatch.setattr(service, "MOST_REFUSED", 100 if standing else NO_WALL)
+    monkeypatch.setattr(losses, "MOST_REFUSED", 100 if standing else NO_WALL)
     launcher = FakeLauncher()
     async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (host, bot):
         target = await two_sessions(bot, launcher)
@@ -233,7 +233,7 @@ async def test_a_session_that_writes_nothing_but_junk_is_read_for_ever(
 async def test_a_session_that_is_wrong_less_often_than_that_is_read_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "MOST_REFUSED", MANY + 50)
+    monkeypatch.setattr(losses, "MOST_REFUSED", MANY + 50)
     launcher = FakeLauncher()
     async with serving(config(tmp_path, host={"sweep_every": 0.2}), launcher=launcher) as (host, bot):
         target = await two_sessions(bot, launcher)

@@ -107,6 +107,9 @@ EXEMPT = {
     "UPDATE transcript SET kind = 'note', turn = 'forgotten'": "a conversation is forgotten: one step is left of it",
     "INSERT INTO session_state SELECT 'history_from', max(step)": "a conversation is forgotten: one step is left of it",
     "UPDATE questions SET expires_at = ? WHERE answered_by = '' AND (expires_at": "once, when a session's outbound.db is lost",
+    "SELECT step FROM transcript$": "retention, once a day in each file, where nodes share a registry",
+    "THEN CAST(message_id AS BLOB) END FROM processing_ack$": "once per life, and retention, where nodes share a registry",
+    "UPDATE transcript SET state = 'complete' WHERE kind = 'tool_call' AND EXISTS": "once, when a file is made of its copies",
 }
 
 # Whose statements may read tables from end to end, and why.

@@ -10,8 +10,8 @@ import pytest
 from bots.slack.reading import saying
 from host.config import Runner
 from host.controls import anew
+from host.delivery import losses, room
 from host.delivery import pace as reading_pace
-from host.delivery import room, service
 from host.gateway import egress, front, readers, reading, remotes, server
 from host.mailbox import bounds
 from host.ports import door, strangers
@@ -65,7 +65,7 @@ WORDS = {
         f"a page of {reading_pace.AT_ONCE // 1_000_000} MB at once",
         f"read at {WORDS[reading_pace.OF_ALL]} bytes a second",
         f"counts as {reading_pace.A_ROW:,}",
-        f"A session of which {service.MOST_REFUSED:,} rows are none",
+        f"A session of which {losses.MOST_REFUSED:,} rows are none",
         f"{saying.MOST_READ:,} characters are read",
         # of what comes from other programs, and of people
         f"{WORDS[strangers.MOST]} at once and then one in three seconds",

@@ -159,7 +159,11 @@ async def test_a_person_is_forgotten_there_as_well(postgres: Server, url: str, t
     async with serving(settings(tmp_path, url), bot) as (host, _):
         await answered(bot, "C1", "my word is sesame", author=ADA)
         await answered(bot, "C1", "and mine is another", author=BOB)
+        assert "sesame" in postgres.says(url, "SELECT content FROM mailbox_copies")
         await host.house.ordered.forgetting.forget(forgetting.Person("memory", ADA.id), None)
+        assert "sesame" not in postgres.says(url, "SELECT content FROM mailbox_copies")
+        await answered(bot, "C1", "mine is still another", author=BOB)
+        assert "still another" in postgres.says(url, "SELECT content FROM mailbox_copies")
     rows = postgres.says(url, "SELECT event FROM inbox") + postgres.says(
         url, "SELECT user_id, name FROM users"
     )

@@ -29,7 +29,7 @@ async def in_the_midst(both: Sharing) -> None:
     await both.until(lambda: both.at_work(1))
 
 
-async def test_when_the_node_that_serves_is_killed_the_other_answers_once_what_was_under_way(
+async def test_when_the_node_that_serves_is_killed_the_other_remembers_and_answers_once_what_was_under_way(
     postgres: Server, tmp_path: Path
 ) -> None:
     url = postgres.database()
@@ -38,20 +38,21 @@ async def test_when_the_node_that_serves_is_killed_the_other_answers_once_what_w
         await both.ada.kill()
         both.say("C2", "two")
         await both.until(lambda: both.posts("C1") and both.posts("C2"))
-        both.say("C0", "again")
+        both.say("C0", "@@recall\nagain")
         await both.until(lambda: len(both.posts("C0")) == 2)
         assert [both.posts(channel) for channel in ("C0", "C1", "C2")] == [
-            ["hello", "again"],
+            ["hello", "again\nhello"],
             ["one"],
             ["two"],
         ]
         assert both.twice() == []
         told = [both.warnings(channel) for channel in ("C0", "C1", "C2")]
-        assert [len(texts) for texts in told] == [1, 1, 0]  # what was there before, and is not remembered
+        assert [len(texts) for texts in told] == [1, 1, 0]  # where something was before that does not travel
         assert "on another machine" in told[0][0]
         latest = int(postgres.says(url, "SELECT ms_now() - max(received_at) FROM inbox"))
         assert 0 <= latest < AWHILE  # though Bob's own clock says that it is an hour later
         assert "3600 s ahead of the database's" in both.bob.log()
+        assert "I remember what was said" in told[0][0]
 
 
 async def test_a_node_that_was_stopped_and_goes_on_changes_nothing_more_and_ends(

@@ -1,0 +1,209 @@
+"""What a runner wrote is copied to the registry before anybody is told of it, where another node may go on with its session.
+
+A copy is of one state of the file, read behind what was collected: the rows that are to be delivered are in it, with the steps
+and acknowledgements that committed with them (law 5), and they are on their way only once it is committed. It is the registry's
+commit, so a node that leads no more copies nothing (ADR 34, 40). A single machine copies nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+from host.delivery.portion import Collected
+from host.mailbox import copies
+from host.mailbox.copies import ACK, DONE, OUT, STATE, STEP, Changes, Copy, Known
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
+from host.mailbox.outbound import LARGEST_STEP, OutboundReader, Refused, Written
+from host.registry.port import Registry
+from host.registry.sessions import Session
+from sessiondb import Missing, SessionError, Unavailable
+from sessiondb.records import Ack, AckStatus, MessageOut
+
+MOST_KNOWN = 500  # sessions of which it is kept in memory what the registry has
+
+log = logging.getLogger(__name__)
+
+
+class Carrier:
+    def __init__(
+        self, db: Registry, mailboxes: Mailboxes, reader: Callable[[Session], OutboundReader]
+    ) -> None:
+        self._db = db
+        self._mailboxes = mailboxes
+        self._reader = reader
+        self._shared = db.ties is not None
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._waiting: dict[str, list[Collected]] = {}  # by session: what was collected and is not copied yet
+
+    async def release(self, session: Session, *collected: Collected) -> list[Collected]:
+        """What was collected and may be told, for another node would know it by now; so may what can be copied no more, for its
+        file is gone or none. Raises `Unavailable`: what was collected waits for the next time."""
+        if not self._shared:
+            return list(collected)
+        waiting = [*self._waiting.get(session.id, ()), *collected]
+        if not waiting and session.id in self._known:
+            return []
+        self._waiting[session.id] = waiting
+        try:
+            async with self._locks.setdefault(session.id, asyncio.Lock()):
+                await self._bring(session, [id_ for one in waiting for id_, _ in one.outcomes])
+        except SessionError as error:
+            if isinstance(error, Unavailable) and not isinstance(error, Missing):
+                raise
+            if not isinstance(error, Missing):
+                log.warning("Not copied: %s", error, extra={"action": "not_copied", "session": session.id})
+        return self._waiting.pop(session.id)
+
+    async def _bring(self, session: Session, settled: Iterable[str] = ()) -> None:
+        """All that its outbound.db has by now; `settled`: messages whose acknowledgement was read since the last time. A crash
+        before the commit finds the file as it is. Raises `SessionError`."""
+        known = self._known.pop(session.id, None)
+        if known is None:
+            known = await self._db.read(
+                functools.partial(copies.known, session_id=session.id, node=self._db.node)
+            )
+        ids = set(settled)
+        anew = not known.whole
+        while True:
+            looks = functools.partial(self._look, session=session, known=known, settled=ids)
+            changes = await self._mailboxes.use(session, looks)
+            if changes is None:  # what was copied is not of this file
+                known, anew = Known(), True
+                continue
+            if changes.new or changes.gone or not known.whole:
+                put = functools.partial(
+                    copies.put, session_id=session.id, node=self._db.node, changes=changes, anew=anew
+                )
+                await self._db.write(put)
+            anew = False
+            _apply(known, changes)
+            if changes.whole:
+                break
+        self._known[session.id] = known
+        while len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+
+    async def prune(self, session: Session, *, everything: bool) -> None:
+        """Its owner has taken old steps from the file, or (`everything`) all that was in it. A crash before this leaves copies
+        that the next time finds, within a day or when the order to forget is carried out again. Raises `SessionError`."""
+        if self._shared:
+            async with self._locks.setdefault(session.id, asyncio.Lock()):
+                self._known.pop(session.id, None)
+                if everything:
+                    await self._db.write(lambda connection: copies.drop(connection, session.id))
+                else:
+                    await self._match(session)
+
+    async def _match(self, session: Session) -> None:
+        had = await self._db.read(lambda connection: copies.numbers(connection, session.id))
+
+        def gone(_: InboundWriter) -> list[tuple[str, int, str]]:
+            reader = self._reader(session)
+            with reader.at_once():
+                steps, acks = reader.numbers(), set(reader.acknowledged(open_ones=False))
+            return [one for one in had if (one[1] not in steps if one[0] == STEP else one[2] not in acks)]
+
+        with contextlib.suppress(Missing):  # then it is begun anew
+            left = await self._mailboxes.use(session, gone)
+            await self._db.write(lambda connection: copies.take_away(connection, session.id, left))
+
+    def _look(
+        self, writer: InboundWriter, *, session: Session, known: Known, settled: set[str]
+    ) -> Changes | None:
+        """None where the latest step that was copied is another one here."""
+        reader = self._reader(session)
+        with reader.at_once():
+            if known.done is not None and known.step and not _is_same(reader, known):
+                return None
+            steps, more = reader.steps_after(known.step)
+            mark = writer.mark("delivery_watermark")
+            page = reader.rows_after(max(mark, max(known.outs, default=0)))
+            new = [_step(session, step) for step in steps]
+            new += [_out(row.row) for row in page.rows if not isinstance(row, Refused)]
+            gone = [(OUT, number, "") for number in sorted(known.outs) if number <= mark]
+            if more or page.more:
+                return Changes(new, gone, whole=False)
+            acks = _acks(writer, reader, known, settled)
+            states = reader.values()
+        new += [_ack(ack) for ack in acks if _is_news(ack, known)]
+        still = {ack.message_id for ack in acks if _is_open(ack)}
+        gone += [(ACK, 0, id_) for id_ in known.acks if id_ not in still]
+        values = [Copy(STATE, 0, key, json.dumps([value])) for key, value in states.items()]
+        new += [one for one in values if known.states.get(one.name) != hash(one.content)]
+        gone += [(STATE, 0, key) for key in known.states if key not in states]
+        return Changes(new, gone, whole=True)
+
+
+def _apply(known: Known, changes: Changes) -> None:
+    for part, number, name in changes.gone:
+        copies.no_more(known, part, number, name)
+    for copy in changes.new:
+        copies.note(known, copy)
+    known.whole = changes.whole
+    if changes.whole:
+        known.done = None
+
+
+def _is_same(reader: OutboundReader, known: Known) -> bool:
+    steps, _ = reader.steps_after(known.step - 1)
+    return bool(steps) and (steps[0].step, _content(steps[0])) == (known.step, known.latest)
+
+
+def _acks(writer: InboundWriter, reader: OutboundReader, known: Known, settled: set[str]) -> list[Ack]:
+    """Of all messages whose turn began or ended since the last look; of all there are, where this is the first."""
+    ids = {*settled, *known.acks, *reader.acknowledged(open_ones=known.done is None)}
+    return reader.acks(sorted(ids.union(message.id for message in writer.pending())))
+
+
+def _is_open(ack: Ack) -> bool:
+    return ack.status in (AckStatus.PROCESSING, AckStatus.RETRY)
+
+
+def _is_news(ack: Ack, known: Known) -> bool:
+    if _is_open(ack):
+        return known.acks.get(ack.message_id) != _ack(ack).content
+    return known.done is None or ack.message_id not in known.done
+
+
+def _ack(ack: Ack) -> Copy:
+    columns = [ack.status.value, ack.incarnation, ack.attempt, ack.turn, ack.error]
+    return Copy(ACK if _is_open(ack) else DONE, 0, ack.message_id, json.dumps(columns))
+
+
+def _out(row: MessageOut) -> Copy:
+    columns = [
+        row.id,
+        row.in_reply_to,
+        row.destination,
+        row.kind,
+        row.created_at,
+        row.deliver_after,
+        row.content,
+    ]
+    return Copy(OUT, row.seq, "", json.dumps(columns))
+
+
+def _step(session: Session, step: Written) -> Copy:
+    if step.content is None:
+        told = {"action": "step_not_copied", "session": session.id}
+        log.warning(
+            "Step %s is too large to be copied: another node would not have it", step.step, extra=told
+        )
+    return Copy(STEP, step.step, "", _content(step))
+
+
+def _content(step: Written) -> str:
+    """One that is too large is a note of that: a call's result without the call, or an answer without its question, is shown as
+    one that is missing."""
+    if step.content is None:
+        said = json.dumps({"left_out": f"more than {LARGEST_STEP} bytes, on another machine"})
+        return json.dumps([step.turn, "note", "", said, step.created_at])
+    return json.dumps([step.turn, step.kind, step.tool_use_id, step.content, step.created_at])

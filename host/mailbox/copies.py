@@ -1,0 +1,144 @@
+"""What the registry has of a session's outbound.db, where nodes share it. Functions for jobs on the registry.
+
+The copies belong to one node's file, whose id `sessions.carried` names once they were whole: steps in their order, rows that are
+not over, acknowledgements, values. What is there belongs together, for the last of it is committed at once: a copy is never
+of half a transaction of the runner's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from host.registry.port import Statements
+
+STEP, OUT, ACK, DONE, STATE = "step", "out", "ack", "done", "state"
+PORTION = 200  # copies that are read at a time
+
+
+class Copy(NamedTuple):
+    part: str
+    number: int  # of the step or the row; 0 for what has a name
+    name: str
+    content: str  # JSON: its columns
+
+
+@dataclass(slots=True)
+class Known:
+    """What the registry has of one session, as far as the next look needs it."""
+
+    step: int = 0  # the latest
+    latest: str = ""  # its content, by which the file is known for the one that was copied
+    outs: set[int] = field(default_factory=set)
+    acks: dict[str, str] = field(default_factory=dict)  # of turns under way: content by message
+    done: set[str] | None = field(
+        default_factory=set
+    )  # messages of turns that are over; None once they were compared
+    states: dict[str, int] = field(default_factory=dict)  # hash of the content, by key
+    whole: bool = False  # they are of this node's file, and were complete
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """From one state of the file. `whole`: with this, the copies have all of it."""
+
+    new: Sequence[Copy]
+    gone: Sequence[tuple[str, int, str]]  # part, number and name
+    whole: bool
+
+
+def known(connection: Statements, session_id: str, node: str) -> Known:
+    """Nothing, where the copies are of another node's file."""
+    row = connection.execute("SELECT carried FROM sessions WHERE id = ?", (session_id,)).fetchone()
+    if row is None or row[0] != node:
+        return Known()
+    found = Known(whole=True)
+    step = connection.execute(_LATEST, (session_id,)).fetchone()
+    if step is not None:
+        found.step, found.latest = int(step[0]), str(step[1])
+    for part, number, name, content in connection.execute(_BUT_STEPS, (session_id,)).fetchall():
+        note(found, Copy(str(part), int(number), str(name), str(content)))
+    found.done = {str(name) for (name,) in connection.execute(_DONE, (session_id,)).fetchall()}
+    return found
+
+
+def note(found: Known, copy: Copy) -> None:
+    match copy.part:
+        case "step":
+            found.step, found.latest = copy.number, copy.content
+        case "out":
+            found.outs.add(copy.number)
+        case "ack":
+            found.acks[copy.name] = copy.content
+        case "state":
+            found.states[copy.name] = hash(copy.content)
+
+
+def no_more(found: Known, part: str, number: int, name: str) -> None:
+    match part:
+        case "out":
+            found.outs.discard(number)
+        case "ack":
+            found.acks.pop(name, None)
+        case "state":
+            found.states.pop(name, None)
+
+
+def put(connection: Statements, session_id: str, node: str, changes: Changes, *, anew: bool) -> None:
+    """`anew`: nothing of what is there is of this file."""
+    if anew:
+        drop(connection, session_id)
+    connection.executemany(_DELETE, [(session_id, *one) for one in changes.gone])
+    connection.executemany(_PUT, [(session_id, *copy) for copy in changes.new])
+    if changes.whole:
+        carry(connection, session_id, node)
+
+
+def carry(connection: Statements, session_id: str, node: str) -> None:
+    connection.execute(
+        "UPDATE sessions SET carried = ? WHERE id = ? AND carried <> ?", (node, session_id, node)
+    )
+
+
+def drop(connection: Statements, session_id: str) -> None:
+    connection.execute("DELETE FROM mailbox_copies WHERE session_id = ?", (session_id,))
+    carry(connection, session_id, "")
+
+
+def are_whole(connection: Statements, session_id: str) -> bool:
+    """Whether they are of the files of the node that had the session last."""
+    sql = "SELECT 1 FROM sessions WHERE id = ? AND carried <> '' AND carried = node"
+    return connection.execute(sql, (session_id,)).fetchone() is not None
+
+
+def portion(connection: Statements, session_id: str, after: Copy | None) -> list[Copy]:
+    """In order, behind `after`."""
+    behind = ("", 0, "") if after is None else after[:3]
+    rows = connection.execute(_PORTION, (session_id, *behind, PORTION)).fetchall()
+    return [Copy(str(part), int(number), str(name), str(content)) for part, number, name, content in rows]
+
+
+def numbers(connection: Statements, session_id: str) -> list[tuple[str, int, str]]:
+    """Of the steps and acknowledgements, what they are known by."""
+    rows = connection.execute(_NUMBERS, (session_id,)).fetchall()
+    return [(str(part), int(number), str(name)) for part, number, name in rows]
+
+
+def take_away(connection: Statements, session_id: str, gone: Iterable[tuple[str, int, str]]) -> None:
+    connection.executemany(_DELETE, [(session_id, *one) for one in gone])
+
+
+_LATEST = "SELECT number, content FROM mailbox_copies WHERE session_id = ? AND part = 'step' ORDER BY number DESC LIMIT 1"
+_BUT_STEPS = "SELECT part, number, name, content FROM mailbox_copies WHERE session_id = ? AND part IN ('out', 'ack', 'state')"
+_DONE = "SELECT name FROM mailbox_copies WHERE session_id = ? AND part = 'done'"
+_NUMBERS = "SELECT part, number, name FROM mailbox_copies WHERE session_id = ? AND part IN ('step', 'done')"
+_DELETE = "DELETE FROM mailbox_copies WHERE session_id = ? AND part = ? AND number = ? AND name = ?"
+_PUT = (
+    "INSERT INTO mailbox_copies (session_id, part, number, name, content) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (session_id, part, number, name) DO UPDATE SET content = excluded.content"
+)
+_PORTION = (
+    "SELECT part, number, name, content FROM mailbox_copies WHERE session_id = ? AND (part, number, name) > (?, ?, ?)"
+    " ORDER BY part, number, name LIMIT ?"
+)
