@@ -24,6 +24,7 @@ from host.ports.controls import (
     TaskOrder,
 )
 from host.ports.events import Viewer
+from host.ports.whole import border
 from host.words import told
 from sessiondb.records import Address
 
@@ -40,6 +41,7 @@ def telling(language: str, shown: Callable[[str], str]) -> Iterator[None]:
         raise
 
 
+@border
 class Telling:
     """The `host.ports.controls.Controls` of a running host over its `Service`."""
 

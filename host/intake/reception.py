@@ -18,6 +18,7 @@ from host.ports.controls import Controls
 from host.ports.events import EventClass, InboundEvent, Ingested, Privacy, Standing, Verdict
 from host.ports.installs import Installs
 from host.ports.stations import Stations
+from host.ports.whole import border
 from host.registry import places
 from host.registry.notices import WELCOME, Notice
 from host.registry.resumption import Lapse
@@ -47,6 +48,7 @@ LAPSED = "said between a backup and the resumption after its restore"
 log = logging.getLogger(__name__)
 
 
+@border
 class Reception:
     def __init__(
         self,

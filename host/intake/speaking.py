@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from host.config import Config, provider
 from host.governance import narrowing, rules
@@ -12,20 +11,17 @@ from host.intake.called import agent as by_its_name
 from host.intake.router import Engage
 from host.ports import commands
 from host.ports.controls import ChannelRules
-from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Said
+from host.ports.events import EventClass, InboundEvent
 from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.words import say
 from sessiondb import Address
-from sessiondb.content import Part
 
 EMPTY = "it says nothing but the agent's name"
 HELP = say("What can I do for you? Write it behind my name, or as a reply here.")
 BRAKE_TOLD = say("Six messages of bots in a row: I say nothing more here until a person writes.")
 LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
-LATEST = 253_402_300_799_000  # ms UTC, the end of the year 9999
-_RECORDS = (InboundEvent, Author, IncomingFile, Said, Part)
 MOST_IN_A_ROW = 6  # turns that bots begin in one conversation without a person's word
 
 
@@ -101,37 +97,8 @@ def person_spoke(connection: Statements, session_id: str) -> None:
 
 
 def within_limits(event: InboundEvent) -> InboundEvent:
-    """Lone surrogates replaced, wherever they stand; overlong text cut with a note; times that no calendar has bounded."""
-    whole: InboundEvent = _whole(event)
-    if len(whole.text) > LONGEST_TEXT:
-        cut = f"{whole.text[:LONGEST_TEXT]}\n[cut: the message had {len(whole.text)} characters]"
-        return replace(whole, text=cut)
-    return whole
-
-
-def _whole(found: Any) -> Any:
-    """As it can be written down: one such character in a name would break every try to store its message."""
-    if isinstance(found, str):
-        return found if _is_whole(found) else found.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(found, tuple):
-        each = [_whole(one) for one in found]
-        if all(new is old for new, old in zip(each, found, strict=True)):
-            return found
-        return Address(*each) if isinstance(found, Address) else tuple(each)
-    if type(found) not in _RECORDS:
-        return found
-    had = {name: getattr(found, name) for name in found.__dataclass_fields__}
-    made = {name: _bounded(value) if name == "at" else _whole(value) for name, value in had.items()}
-    changed = {name: value for name, value in made.items() if value is not had[name]}
-    return replace(found, **changed) if changed else found
-
-
-def _is_whole(text: str) -> bool:
-    try:
-        return text.isascii() or bool(text.encode("utf-8"))
-    except UnicodeEncodeError:
-        return False
-
-
-def _bounded(at: int) -> int:
-    return at if 0 <= at <= LATEST else min(max(at, 0), LATEST)
+    """Overlong text cut with a note."""
+    if len(event.text) <= LONGEST_TEXT:
+        return event
+    cut = f"{event.text[:LONGEST_TEXT]}\n[cut: the message had {len(event.text)} characters]"
+    return replace(event, text=cut)

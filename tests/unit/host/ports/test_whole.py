@@ -1,11 +1,13 @@
-"""What an event may hold when it comes in: whatever could not be written down later is none of it."""
+"""What may come in: whatever could not be written down later is none of it."""
 
 from __future__ import annotations
 
 import pytest
 
-from host.intake.speaking import LATEST, LONGEST_TEXT, within_limits
+from host.intake.speaking import LONGEST_TEXT, within_limits
+from host.ports.controls import Judged
 from host.ports.events import Author, EventClass, InboundEvent, IncomingFile, Said
+from host.ports.whole import LATEST, border, whole
 from sessiondb import Address
 from sessiondb.content import Part
 
@@ -31,7 +33,7 @@ def test_a_lone_surrogate_stands_nowhere_in_what_came_in() -> None:
         parts=(part,),
         thread_so_far=(Said(LONE, LONE, LONE, parts=(part,), files=(file,)),),
     )
-    kept = within_limits(came)
+    kept = whole(came)
     str(kept).encode("utf-8")
     assert "ud800" not in repr(kept)
     assert isinstance(kept.address, Address)
@@ -41,10 +43,20 @@ def test_a_lone_surrogate_stands_nowhere_in_what_came_in() -> None:
 
 @pytest.mark.parametrize("at", [-(2**70), 2**70])
 def test_a_time_that_no_calendar_has_is_bounded(at: int) -> None:
-    assert 0 <= within_limits(event(at=at)).at <= LATEST
+    assert 0 <= whole(event(at=at)).at <= LATEST
 
 
 def test_what_is_within_all_limits_is_as_it_came() -> None:
     came = event("größer 🟢")
-    assert within_limits(came) is came
+    assert within_limits(whole(came)) is came
     assert len(within_limits(event("x" * (LONGEST_TEXT + 1))).text) < LONGEST_TEXT + 100
+
+
+async def test_what_is_given_at_a_border_comes_whole_by_place_and_by_name() -> None:
+    @border
+    class Desk:
+        async def take(self, *given: object, **named: object) -> object:
+            return given, named
+
+    taken = await Desk().take(LONE, Judged("k", "bad", 2**70, LONE), more=Address("memory", LONE, "c"))
+    assert taken == (("a?", Judged("k", "bad", LATEST, "a?")), {"more": Address("memory", "a?", "c")})
