@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -31,20 +31,22 @@ def clean(seed: int, conditions_of: str = "") -> bool:
     return not run(seed, MUTANTS[conditions_of].unharmed if conditions_of else None).violations
 
 
-def notices(name: str, seed: int) -> Outcome | None:
-    """The outcome, if the seed notices the mutant by the law that it breaks and is clean without it."""
+def notices(name: str, seed: int, held: Container[int] = ()) -> Outcome | None:
+    """The outcome, if the seed notices the mutant by the law that it breaks and is clean without it, as those of `held` are
+    known to be."""
     mutant = MUTANTS[name]
     outcome = run(seed, mutant.make)
     if mutant.law not in outcome.laws:
         return None
-    return outcome if clean(seed, name if mutant.conditions is not None else "") else None
+    under = name if mutant.conditions is not None else ""
+    return outcome if (not under and seed in held) or clean(seed, under) else None
 
 
-def catching(name: str, first: Iterable[int] = ()) -> Iterator[int]:
-    """Seeds that notice it: those that did so last time, then all others."""
+def catching(name: str, first: Iterable[int] = (), held: Container[int] = ()) -> Iterator[int]:
+    """Seeds that notice it: those that did so last time, then all others. Those of `held` are known to be clean without it."""
     recorded = list(first)
     others = (seed for seed in range(1, MOST) if seed not in recorded)
-    yield from (seed for seeds in (recorded, others) for seed in seeds if notices(name, seed))
+    yield from (seed for seeds in (recorded, others) for seed in seeds if notices(name, seed, held))
 
 
 def recorded() -> dict[str, list[int]]:

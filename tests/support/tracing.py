@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from tests.support.statements import Made, Plans, Trace, is_rare, never_run, plain
@@ -24,6 +27,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--statements"):
         _trace.begin()
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """For statements on connections that are opened meanwhile, and are not the product's."""
+    hooks = list(apsw.connection_hooks)
+    apsw.connection_hooks.clear()
+    try:
+        yield
+    finally:
+        apsw.connection_hooks.extend(hooks)
 
 
 @pytest.hookimpl(optionalhook=True)
