@@ -229,7 +229,9 @@ class Collector:
             done.refused.append(Refused(out.seq, out.id, "an id that was used before"))
             return []
         writer.raise_mark("seq_high_water", out.seq)
-        origin = writer.message(out.in_reply_to) if out.in_reply_to else None
+        if out.in_reply_to != done.answered[0]:
+            done.answered = out.in_reply_to, writer.message(out.in_reply_to)
+        origin = done.answered[1]
         asked_at = origin.address if origin else whose.place
         address = _routed(writer, out, origin)
         if address is None and known:

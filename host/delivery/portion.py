@@ -46,6 +46,10 @@ class Collected:
         None  # a call of which it has to be known before that who has allowed it in advance
     )
     run_ended: bool = False  # a task's run got its outcome
+    answered: tuple[str, MessageIn | None] = (
+        "",
+        None,
+    )  # what the last row answers, by id: the next mostly does, too
 
     @property
     def waits(self) -> bool:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
+from operator import is_
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -137,8 +138,11 @@ def _masked(rules: Rules, value: T, counts: Counter[str], never: frozenset[str] 
         counts.update(more)
         found = hidden if more else found  # a sentence stays one
     elif isinstance(found, list | tuple) and not hasattr(found, "_fields"):
-        found = type(found)(_masked(rules, one, counts, never) for one in found)
+        each = [_masked(rules, one, counts, never) for one in found]
+        found = found if all(map(is_, each, found)) else type(found)(each)
     elif is_dataclass(found) and not isinstance(found, type):
-        texts = {one.name: getattr(found, one.name) for one in fields(found) if one.name not in never}
-        found = replace(found, **{name: _masked(rules, text, counts, never) for name, text in texts.items()})
+        had = {one.name: getattr(found, one.name) for one in fields(found) if one.name not in never}
+        made = {name: _masked(rules, text, counts, never) for name, text in had.items()}
+        changed = {name: text for name, text in made.items() if text is not had[name]}
+        found = replace(found, **changed) if changed else found
     return found  # type: ignore[no-any-return]

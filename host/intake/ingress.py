@@ -23,7 +23,7 @@ from host.intake.stores import Stores
 from host.mailbox.open import Records
 from host.ports.bot import Decision, HostBusy
 from host.ports.events import ABOUT_ANOTHER, EventClass, InboundEvent, Ingested, Privacy, Verdict
-from host.registry import held, notices, sessions, zones
+from host.registry import held, notices, sessions
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
@@ -242,7 +242,6 @@ class Ingress:
         if isinstance(verdict, router.Ignore):
             return Ingested(Verdict.IGNORED, reason=verdict.reason), None, None
         by_name = event.mentioned or event.privacy == "dm"
-        event = replace(event, opening="")  # it has done its work: what people wrote lies in one place
         event, not_offered = speaking.by_model(connection, event, self._settings.config, verdict)
         empty = event.event_class is EventClass.MESSAGE and event.says_nothing
         if empty and (event.remark or event.author.is_bot or not by_name):
@@ -261,9 +260,7 @@ class Ingress:
             return self._deny(connection, event, access.Denied(OF_MEMBERS)), None, None
         if event.event_class is not EventClass.WEBHOOK:
             _remember_user(connection, event, access.apart(self._settings.config.access, event), self._now())
-        if not event.author.zone:
-            zone = zones.of(connection, event.address, event.author.id) or self._settings.config.host.zone
-            event = replace(event, author=replace(event.author, zone=zone))
+        event = speaking.zoned(connection, event, self._settings.config.host.zone)
         if event.event_class is EventClass.CONTROL and event.value == "mute":
             return self._mute(connection, event, verdict.answer), None, None
         event, votes = approvals.counted(connection, self._settings.config, event, verdict.agent, self._now())
@@ -289,7 +286,7 @@ class Ingress:
                 "INSERT INTO engaged VALUES (?, ?, ?, ?, ?, ?, '') ON CONFLICT DO NOTHING",
                 (*verdict.answer, verdict.agent, event.at),
             )
-            if not connection.changes():  # it takes part already: what was said before is known
+            if event.thread_so_far and not connection.changes():  # it takes part already: that is known
                 event = replace(event, thread_so_far=())
         entry = inbox.add(
             connection,

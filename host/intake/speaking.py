@@ -12,7 +12,7 @@ from host.intake.router import Engage
 from host.ports import commands
 from host.ports.controls import ChannelRules
 from host.ports.events import EventClass, InboundEvent
-from host.registry import notices
+from host.registry import notices, zones
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.words import say
@@ -23,6 +23,14 @@ HELP = say("What can I do for you? Write it behind my name, or as a reply here."
 BRAKE_TOLD = say("Six messages of bots in a row: I say nothing more here until a person writes.")
 LONGEST_TEXT = 1_100_000  # characters of one message; what is beyond is cut, with a note in the text
 MOST_IN_A_ROW = 6  # turns that bots begin in one conversation without a person's word
+
+
+def zoned(connection: Statements, event: InboundEvent, otherwise: str) -> InboundEvent:
+    """With the zone that its author said is theirs, where the platform tells none."""
+    if event.author.zone:
+        return event
+    zone = zones.of(connection, event.address, event.author.id) or otherwise
+    return replace(event, author=replace(event.author, zone=zone)) if zone else event
 
 
 def called(event: InboundEvent, config: Config, decided: ChannelRules | None) -> str:
@@ -58,6 +66,7 @@ def by_model(
 
     A word that names no model of any agent is the author's own, and means nothing here.
     """
+    event = replace(event, opening="") if event.opening else event  # used: what they wrote lies in one place
     word, rest = commands.marked(event.text)
     speaks = event.event_class in (EventClass.MESSAGE, EventClass.COMMAND, EventClass.EDIT)
     if not (speaks and word) or event.author.is_bot or not (rest or event.parts or event.files):

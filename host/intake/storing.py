@@ -129,6 +129,8 @@ def _what_happened(event: InboundEvent) -> str:
 def _take_its_place(writer: InboundWriter, entry: Entry) -> None:
     """People go on writing while a thread is read for a mention: of what came along and nobody has read yet the event tells."""
     event = entry.event
+    if not writer.is_on_platform(event.address, event.platform_message_id):
+        return
     copy = writer.message_on_platform(event.address, event.platform_message_id)
     if copy is not None and BEFORE in copy.id and copy.status == Status.PENDING:
         writer.settle(copy.id, Status.CANCELLED, "it came as an event of its own")

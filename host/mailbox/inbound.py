@@ -85,6 +85,11 @@ class InboundWriter(Transactions):
         )
         return found[0] if found else None
 
+    def is_on_platform(self, address: Address, platform_message_id: str) -> bool:
+        """Whether there is any message that stands there under this id."""
+        sql = "SELECT 1 FROM messages_in WHERE platform_message_id = ? AND platform_message_id <> '' AND platform_id = ? LIMIT 1"
+        return self._one(sql, platform_message_id, address.platform_id) is not None
+
     def pending(self) -> list[MessageIn]:
         return self._messages("status = 'pending' ORDER BY seq")
 
@@ -207,6 +212,8 @@ class InboundWriter(Transactions):
 
     def parcels_of(self, message_out_id: str) -> list[Parcel]:
         """The chunks of a row, in whatever state the file has them."""
+        if self._one("SELECT 1 FROM delivered WHERE message_out_id = ? LIMIT 1", message_out_id) is None:
+            return []  # as of nearly every row that is read: the wide look is prepared each time
         return self._parcels("message_out_id = ? ORDER BY chunk", message_out_id)
 
     def platform_id_of(self, message_id: str) -> tuple[str, Address] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from sessiondb import content
@@ -62,22 +62,21 @@ Entry: TypeAlias = tuple[Parcel, int]  # a parcel, and when it was put so (ms UT
 
 def parcel_row(parcel: Parcel) -> tuple[Any, ...]:
     """In the order of `PARCEL`; a terminal one no longer needs its payload."""
-    kept = replace(parcel, payload="") if parcel.terminal else parcel
     return (
-        kept.message_out_id,
-        kept.chunk,
-        kept.seq,
-        kept.key,
-        kept.state,
-        *kept.address,
-        kept.payload,
-        kept.in_reply_to,
-        kept.platform_message_id,
-        kept.attempts,
-        kept.lookups,
-        kept.next_attempt_at,
-        kept.first_attempt_at,
-        kept.error[:500],
+        parcel.message_out_id,
+        parcel.chunk,
+        parcel.seq,
+        parcel.key,
+        parcel.state,
+        *parcel.address,
+        "" if parcel.terminal else parcel.payload,
+        parcel.in_reply_to,
+        parcel.platform_message_id,
+        parcel.attempts,
+        parcel.lookups,
+        parcel.next_attempt_at,
+        parcel.first_attempt_at,
+        parcel.error[:500],
     )
 
 

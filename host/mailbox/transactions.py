@@ -26,7 +26,8 @@ class Transactions:
         self._errands: list[Callable[[Any], None]] = []
         self._writing = False
         self._in_doubt = False  # a commit failed, which may be to be seen all the same
-        self._values: dict[str, str] = {}  # of `session`, as far as the transaction under way has asked
+        # Of `session`, as far as was asked: nobody else writes the file, so what was read holds until something is undone.
+        self._values: dict[str, str] = {}
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -49,16 +50,14 @@ class Transactions:
                 for errand in self._errands:
                     errand(self)
                 yield
-        except Unavailable as error:
-            if error.path == self._path:
+        except BaseException as error:
+            self._values.clear()
+            if isinstance(error, Unavailable) and error.path == self._path:
                 self.blocked_since = self.blocked_since or self._now()
-            raise
-        except Full:
-            self._in_doubt = True
+            self._in_doubt = self._in_doubt or isinstance(error, Full)
             raise
         finally:
             self._writing = False
-            self._values.clear()
         self.blocked_since = 0
         self._errands.clear()
 
@@ -71,7 +70,6 @@ class Transactions:
     def _end_reading(self) -> None:
         if self._connection.in_transaction and not self._writing:
             self._connection.execute("COMMIT")
-            self._values.clear()
 
     def take_along(self, errand: Callable[[Any], None]) -> None:
         """To be done first in the next transaction, whoever begins it; tried again until one commits."""
@@ -97,10 +95,11 @@ class Transactions:
                 except (apsw.FullError, apsw.IOError) as error:
                     failure = error
                     raise
-        except apsw.SQLError as error:
-            raise failure or error from None
-        finally:
+        except BaseException as error:
             self._values.clear()
+            if isinstance(error, apsw.SQLError):
+                raise failure or error from None
+            raise
 
     def rest(self) -> None:
         """Gives back the pages that were read, 85 KiB; reading them again takes 5 µs."""
@@ -118,14 +117,12 @@ class Transactions:
     def value(self, key: str) -> str:
         if (known := self._values.get(key)) is not None:
             return known
-        found = str(self._one("SELECT value FROM session WHERE key = ?", key) or "")
-        if self._connection.in_transaction:
-            self._values[key] = found
+        found = self._values[key] = str(self._one("SELECT value FROM session WHERE key = ?", key) or "")
         return found
 
     def set_value(self, key: str, value: str) -> None:
         self._connection.execute("INSERT OR REPLACE INTO session (key, value) VALUES (?, ?)", (key, value))
-        self._values.pop(key, None)
+        self._values[key] = value
 
     def mark(self, key: str) -> int:
         return int(self.value(key) or 0)

@@ -6,6 +6,7 @@ all, in order: in, stored, claimed, model call, out, receipt. No line holds what
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 from collections import OrderedDict
@@ -18,6 +19,9 @@ from host.ports.spans import ROOT, NoSpans, Span, Spans
 from sessiondb import MessageIn
 
 log = logging.getLogger(__name__)
+_of = functools.cache(
+    lambda figure, *labels: figure.labels(*labels)
+)  # a look by labels costs more than to count
 
 MOST_KNOWN = 20_000  # messages under way whose times are kept; a restart forgets them, and their lines go on
 
@@ -64,8 +68,8 @@ class Stations:
 
     def taken(self, event: InboundEvent, ingested: Ingested, came_at: int) -> None:
         platform, verdict = event.address.channel_type, ingested.verdict
-        figures.EVENTS.labels(platform, event.event_class.value, verdict.value).inc()
-        figures.INGEST.labels(platform).observe(max(0, self._now() - came_at) / 1000)
+        _of(figures.EVENTS, platform, event.event_class.value, verdict.value).inc()
+        _of(figures.INGEST, platform).observe(max(0, self._now() - came_at) / 1000)
         if verdict is Verdict.IGNORED:
             return
         ids = _ids(event.message_id, event.platform_message_id)
@@ -91,7 +95,7 @@ class Stations:
             return
         way.claimed_at = self._now()
         if way.came_at:
-            figures.CLAIM.labels(way.platform).observe(max(0, way.claimed_at - way.came_at) / 1000)
+            _of(figures.CLAIM, way.platform).observe(max(0, way.claimed_at - way.came_at) / 1000)
         about = {"session": session, **_ids(message.id, way.platform_message)}
         began = way.came_at or way.claimed_at
         self._spans.add(
@@ -130,13 +134,13 @@ class Stations:
 
     def posted(self, post: Posted) -> None:
         now, way = self._now(), self._ways.get(post.answers)
-        figures.DELIVERIES.labels(post.platform, post.state).inc()
-        figures.ATTEMPTS.labels(post.platform).inc(max(1, post.attempts))
+        _of(figures.DELIVERIES, post.platform, post.state).inc()
+        _of(figures.ATTEMPTS, post.platform).inc(max(1, post.attempts))
         if post.state == "sent" and post.began_at:
-            figures.DELIVERY.labels(post.platform).observe(max(0, now - post.began_at) / 1000)
+            _of(figures.DELIVERY, post.platform).observe(max(0, now - post.began_at) / 1000)
         if way and way.came_at and not way.answered and post.state == "sent":
             way.answered = True
-            figures.FIRST_POST.labels(post.platform).observe(max(0, now - way.came_at) / 1000)
+            _of(figures.FIRST_POST, post.platform).observe(max(0, now - way.came_at) / 1000)
         about = {
             "session": post.session,
             "posted": post.platform_message,
@@ -154,13 +158,13 @@ class Stations:
         """The runner is done with it."""
         way = self._ways.get(message)
         if way is not None:
-            figures.TURNS.labels(way.platform, status).inc()
+            _of(figures.TURNS, way.platform, status).inc()
         if way is not None and way.claimed_at:
             told = {"status": status, **_ids(message, way.platform_message)}
             failed = status if status == "failed" else ""
             alone = not way.platform_message
             self._spans.add(Span("turn", message, way.claimed_at, self._now(), told, "", failed, alone))
-            figures.TURN.labels(way.platform).observe(max(0, self._now() - way.claimed_at) / 1000)
+            _of(figures.TURN, way.platform).observe(max(0, self._now() - way.claimed_at) / 1000)
             way.claimed_at = 0
         log.info(
             "Settled: %s",

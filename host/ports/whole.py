@@ -44,16 +44,27 @@ def _whole(found: Any) -> Any:
     if type(found) is str:
         return found if _is_whole(found) else found.encode("utf-8", "replace").decode("utf-8")
     if isinstance(found, tuple):
+        if not found:
+            return found
         each = [_whole(one) for one in found]
         if all(new is old for new, old in zip(each, found, strict=True)):
             return found
         return Address(*each) if isinstance(found, Address) else tuple(each)
-    if not dataclasses.is_dataclass(found) or isinstance(found, type):
-        return found
-    had = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
-    made = {name: _bounded(value) if name == "at" else _whole(value) for name, value in had.items()}
-    changed = {name: value for name, value in made.items() if value is not had[name]}
+    changed = {}
+    for name in _fields_of(found.__class__):
+        value = getattr(found, name)
+        if type(value) is bool or (type(value) is str and value.isascii()):  # as most are
+            continue
+        new = _bounded(value) if name == "at" else _whole(value)
+        if new is not value:
+            changed[name] = new
     return dataclasses.replace(found, **changed) if changed else found
+
+
+@functools.cache
+def _fields_of(kind: type) -> tuple[str, ...]:
+    """The fields of a record; of anything else none."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
 
 
 def _is_whole(text: str) -> bool:

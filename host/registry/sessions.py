@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -63,7 +64,11 @@ def scope_name(kept_for: Privacy | Literal["guests"], address: Address, user_id:
         "public": "public",
     }
     kept = kinds[kept_for]
-    raw = f"{address.channel_type}-{address.workspace_id}-{kept}"
+    return _folder_name(f"{address.channel_type}-{address.workspace_id}-{kept}")
+
+
+@functools.lru_cache(1_024)  # each event asks twice, most of few places
+def _folder_name(raw: str) -> str:
     readable = "".join(c if c.isalnum() or c in "-_" else "_" for c in raw)[:80]
     return f"{readable}-{hashlib.sha256(raw.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 

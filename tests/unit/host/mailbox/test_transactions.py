@@ -1,4 +1,4 @@
-"""What an open inbound.db remembers inside a transaction, and forgets with it."""
+"""What an open inbound.db remembers, and forgets with what is undone."""
 
 from __future__ import annotations
 
@@ -50,3 +50,19 @@ def test_an_errand_is_done_before_a_look_that_it_may_change(writer: InboundWrite
         assert writer.mark("read") == 0
         writer.catch_up()
         assert writer.mark("read") == 2
+
+
+def test_a_value_is_read_once_as_long_as_nothing_is_undone(writer: InboundWriter) -> None:
+    asked: list[str] = []
+    writer._connection.exec_trace = lambda _, sql, __: not asked.append(sql)  # type: ignore[func-returns-value]
+    with writer.writing():
+        writer.raise_mark("read", 2)
+    for _ in range(3):
+        with writer.reading():
+            assert writer.mark("read") == 2
+    assert sum("FROM session" in sql for sql in asked) == 1
+    with suppress(ValueError), writer.writing():
+        writer.raise_mark("read", 4)
+        raise ValueError("it breaks")
+    assert writer.mark("read") == 2
+    assert sum("FROM session" in sql for sql in asked) == 2
