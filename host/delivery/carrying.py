@@ -21,7 +21,7 @@ from host.mailbox.copies import ACK, DONE, OUT, STATE, STEP, Changes, Copy, Know
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.outbound import LARGEST_STEP, OutboundReader, Refused, Written
-from host.registry.port import Registry
+from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
 from sessiondb import Missing, SessionError, Unavailable
 from sessiondb.records import Ack, AckStatus, MessageOut
@@ -55,17 +55,18 @@ class Carrier:
         try:
             async with self._locks.setdefault(session.id, asyncio.Lock()):
                 await self._bring(session, [id_ for one in waiting for id_, _ in one.outcomes])
+        except Missing:
+            await self._have_nothing(session)
         except SessionError as error:
-            if isinstance(error, Unavailable) and not isinstance(error, Missing):
+            if isinstance(error, Unavailable):
                 raise
-            if not isinstance(error, Missing):
-                log.warning("Not copied: %s", error, extra={"action": "not_copied", "session": session.id})
+            log.warning("Not copied: %s", error, extra={"action": "not_copied", "session": session.id})
         return self._waiting.pop(session.id)
 
     async def _bring(self, session: Session, settled: Iterable[str] = ()) -> None:
         """All that its outbound.db has by now; `settled`: messages whose acknowledgement was read since the last time. A crash
         before the commit finds the file as it is. Raises `SessionError`."""
-        known = self._known.pop(session.id, None)
+        known = self._known.get(session.id)
         if known is None:
             known = await self._db.read(
                 functools.partial(copies.known, session_id=session.id, node=self._db.node)
@@ -85,11 +86,25 @@ class Carrier:
                 await self._db.write(put)
             anew = False
             _apply(known, changes)
+            if known.size > copies.MOST_OF_ONE:
+                await self._trim(session, known)
             if changes.whole:
                 break
         self._known[session.id] = known
+        self._known.move_to_end(session.id)
         while len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
+
+    async def _have_nothing(self, session: Session) -> None:
+        """No runner has written yet, and that is all there is to copy."""
+
+        def job(connection: Statements) -> None:
+            copies.drop(connection, session.id)
+            copies.carry(connection, session.id, self._db.node)
+
+        if session.id not in self._known:
+            await self._db.write(job)
+            self._known[session.id] = Known()
 
     async def prune(self, session: Session, *, everything: bool) -> None:
         """Its owner has taken old steps from the file, or (`everything`) all that was in it. A crash before this leaves copies
@@ -101,6 +116,13 @@ class Carrier:
                     await self._db.write(lambda connection: copies.drop(connection, session.id))
                 else:
                     await self._match(session)
+
+    async def _trim(self, session: Session, known: Known) -> None:
+        known.size = await self._db.write(lambda connection: copies.trim(connection, session.id))
+        told = {"action": "copies_trimmed", "session": session.id}
+        log.warning(
+            "A conversation is too long to travel whole: its oldest turns would stay behind", extra=told
+        )
 
     async def _match(self, session: Session) -> None:
         had = await self._db.read(lambda connection: copies.numbers(connection, session.id))

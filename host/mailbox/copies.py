@@ -15,6 +15,7 @@ from host.registry.port import Statements
 
 STEP, OUT, ACK, DONE, STATE = "step", "out", "ack", "done", "state"
 PORTION = 200  # copies that are read at a time
+MOST_OF_ONE = 50_000_000  # bytes of the steps of one session; beyond, the oldest go until half of it is left
 
 
 class Copy(NamedTuple):
@@ -29,6 +30,7 @@ class Known:
     """What the registry has of one session, as far as the next look needs it."""
 
     step: int = 0  # the latest
+    size: int = 0  # bytes of the steps
     latest: str = ""  # its content, by which the file is known for the one that was copied
     outs: set[int] = field(default_factory=set)
     acks: dict[str, str] = field(default_factory=dict)  # of turns under way: content by message
@@ -57,6 +59,8 @@ def known(connection: Statements, session_id: str, node: str) -> Known:
     step = connection.execute(_LATEST, (session_id,)).fetchone()
     if step is not None:
         found.step, found.latest = int(step[0]), str(step[1])
+        [(size,)] = connection.execute(_SIZE, (session_id,)).fetchall()
+        found.size = int(size)
     for part, number, name, content in connection.execute(_BUT_STEPS, (session_id,)).fetchall():
         note(found, Copy(str(part), int(number), str(name), str(content)))
     found.done = {str(name) for (name,) in connection.execute(_DONE, (session_id,)).fetchall()}
@@ -67,6 +71,7 @@ def note(found: Known, copy: Copy) -> None:
     match copy.part:
         case "step":
             found.step, found.latest = copy.number, copy.content
+            found.size += len(copy.content)
         case "out":
             found.outs.add(copy.number)
         case "ack":
@@ -125,12 +130,35 @@ def numbers(connection: Statements, session_id: str) -> list[tuple[str, int, str
     return [(str(part), int(number), str(name)) for part, number, name in rows]
 
 
+def trim(connection: Statements, session_id: str) -> int:
+    """Of a session that has too much the oldest turns go. How many bytes of steps are left."""
+    sized = [
+        (int(number), int(size), str(kind))
+        for number, size, kind in connection.execute(_SIZED, (session_id,)).fetchall()
+    ]
+    left = sum(size for _, size, _ in sized)
+    cut = 0
+    for number, size, kind in sized[:-1]:
+        if left <= MOST_OF_ONE // 2 and kind == "user":  # a turn begins with what was asked
+            break
+        cut, left = number, left - size
+    connection.execute(
+        "DELETE FROM mailbox_copies WHERE session_id = ? AND part = 'step' AND number <= ?", (session_id, cut)
+    )
+    return left
+
+
 def take_away(connection: Statements, session_id: str, gone: Iterable[tuple[str, int, str]]) -> None:
     connection.executemany(_DELETE, [(session_id, *one) for one in gone])
 
 
 _LATEST = "SELECT number, content FROM mailbox_copies WHERE session_id = ? AND part = 'step' ORDER BY number DESC LIMIT 1"
 _BUT_STEPS = "SELECT part, number, name, content FROM mailbox_copies WHERE session_id = ? AND part IN ('out', 'ack', 'state')"
+_SIZE = "SELECT coalesce(sum(length(content)), 0) FROM mailbox_copies WHERE session_id = ? AND part = 'step'"
+_SIZED = (
+    "SELECT number, length(content), content ->> '$[1]' FROM mailbox_copies WHERE session_id = ? AND part = 'step'"
+    " ORDER BY number"
+)
 _DONE = "SELECT name FROM mailbox_copies WHERE session_id = ? AND part = 'done'"
 _NUMBERS = "SELECT part, number, name FROM mailbox_copies WHERE session_id = ? AND part IN ('step', 'done')"
 _DELETE = "DELETE FROM mailbox_copies WHERE session_id = ? AND part = ? AND number = ? AND name = ?"

@@ -24,6 +24,7 @@ _TYPES = {
     "WITHOUT ROWID": "",
 }
 _TYPED = re.compile(rf"'(?:[^']|'')*'|--[^\n]*|(?P<user>\buser\b)|(?P<type>\b(?:{'|'.join(_TYPES)})\b)")
+_FIRST = re.compile(r"^'\$\[(\d+)\]")  # a path that begins with a place in a list
 _WITHIN = re.compile(r"\((event ->> '[^']*')\)")  # an index on what a row has within it
 
 
@@ -62,7 +63,7 @@ def value(given: Any) -> Any:
 def _word(found: re.Match[str]) -> str:
     if found["user"]:
         return '"user"'
-    return "" if found[0].startswith("--") else found[0]
+    return "" if found[0].startswith("--") else _FIRST.sub(r"'$.\1", found[0])
 
 
 def schema(sql: str) -> str:

@@ -36,6 +36,7 @@ from sessiondb.errors import translated as translated_here
 HOST_DB = "host.db"
 DRAFT = "host.db.moving"
 BATCH = 2_000  # rows that are read at a time
+_DROP_COPIES = "DELETE FROM mailbox_copies WHERE session_id IN (SELECT id FROM sessions WHERE node = ?)"
 UNBOUNDED = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
 
 
@@ -123,7 +124,7 @@ def into_file(data: Path) -> Moved:
             )
         if not file.exists():
             _leave(database, epoch, node)
-            _draft(database, data)
+            _draft(database, data, node)
             (data / DRAFT).rename(file)
             sqlite.sync(data)
         with closing(open_host_db(file)) as records, translated_here(file):
@@ -283,8 +284,8 @@ def _identities(database: Connection) -> list[tuple[str, str, str]]:
 # ── back ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _draft(database: Connection, data: Path) -> None:
-    """A whole host.db under another name."""
+def _draft(database: Connection, data: Path, node: Node) -> None:
+    """A whole host.db under another name. Copies of what lies in this very folder nobody needs or keeps up any more."""
     draft = data / DRAFT
     for path in (draft, *(draft.with_name(f"{DRAFT}{end}") for end in ("-wal", "-shm"))):
         with suppress(FileNotFoundError):  # of one that was killed
@@ -294,6 +295,8 @@ def _draft(database: Connection, data: Path) -> None:
             for table in _tables(records):
                 _draw(database, records, table)
             records.execute("DELETE FROM meta WHERE key = ?", (MOVING,))
+            records.execute(_DROP_COPIES, (node.id,))
+            records.execute("UPDATE sessions SET carried = '' WHERE node = ?", (node.id,))
             for name, _, sequence in _identities(database):
                 [(last, called)] = database.execute(
                     sql.SQL("SELECT last_value, is_called FROM {}").format(sql.SQL(sequence))

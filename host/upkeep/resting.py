@@ -2,6 +2,9 @@
 would be noticed when it is too late to say so. They are looked at by name alone, and the sweep gets those that miss a file.
 
 An outbound.db is missed where a heartbeat lies: a runner has been there. What was noticed once is not noticed again.
+
+Where nodes share a registry, the sweep gets those as well that were never copied, since before there were copies or before the
+records came into a database: once in a life of the host, some with each look.
 """
 
 from __future__ import annotations
@@ -25,6 +28,11 @@ EVERY = 60.0  # s between two looks
 
 PORTION = 500  # sessions of one look: whoever commits meanwhile comes in between
 
+AT_ONCE = 100  # that were never copied
+
+_UNCOPIED = (
+    "SELECT id FROM sessions WHERE id > ? AND busy = 0 AND node = ? AND carried <> node ORDER BY id LIMIT ?"
+)
 _WAITING = (
     "id > ? AND busy = 0 AND (EXISTS (SELECT 1 FROM due WHERE session_id = sessions.id)"
     " OR EXISTS (SELECT 1 FROM asked WHERE session_id = sessions.id)"
@@ -37,6 +45,9 @@ class Resting:
         self._records = records
         self._disk = disk
         self._look_at = 0.0  # loop time
+        self._uncopied: str | None = (
+            "" if records.db.ties is not None else None
+        )  # behind which id to look for more
         self._noticed: dict[str, str] = {}  # by session: what it misses
 
     async def look(self) -> None:
@@ -45,6 +56,7 @@ class Resting:
         if now < self._look_at:
             return
         self._look_at = now + EVERY
+        await self._look_for_uncopied()
         missed: dict[str, str] = {}
         portion = await self._portion("")
         while portion:
@@ -62,6 +74,20 @@ class Resting:
 
         if new:
             await self._records.db.write(busy)
+
+    async def _look_for_uncopied(self) -> None:
+        if self._uncopied is None:
+            return
+        after, node = self._uncopied, self._records.db.node
+
+        def job(connection: Statements) -> list[str]:
+            found = [str(id_) for (id_,) in connection.execute(_UNCOPIED, (after, node, AT_ONCE)).fetchall()]
+            for id_ in found:
+                mark_busy(connection, id_)
+            return found
+
+        found = await self._records.db.write(job)
+        self._uncopied = found[-1] if len(found) == AT_ONCE else None
 
     async def _portion(self, after: str) -> list[Session]:
         job = functools.partial(self._records.sessions.load, where=_WAITING, bindings=(after, PORTION))

@@ -80,8 +80,10 @@ async def test_a_conversation_goes_on_after_its_records_moved_and_after_they_mov
     async with serving(on_database(data, url), bot):
         await answered(bot, "C1", "two")
     assert postgres.says(url, "SELECT count(*), count(DISTINCT session_id), max(id) FROM inbox") == "2|1|2"
+    assert postgres.says(url, "SELECT carried = node FROM sessions") == "t"
     assert "in " in move(data, "host.db")
     assert noted(data) == ""
+    assert rows(data)["mailbox_copies"] == []
     async with serving(on_file(data), bot):
         await answered(bot, "C1", "three")
     assert [text.split()[0] for text in bot.said("C1")] == ["one", "two", "three"]

@@ -19,6 +19,7 @@ from host.registry import dialect
         ("SELECT user, users.user_id", 'SELECT "user", users.user_id'),
         ("SELECT 'user', \"user\"", "SELECT 'user', \"user\""),
         ("SELECT 1 -- what? of 100 %\n, ?", "SELECT 1 \n, %(n1)s"),
+        ("task ->> '$[14]' || '$[a]'", "task ->> '$.14' || '$[a]'"),
         ("event ->> '$.event.author.id' = :user", "event ->> '$.event.author.id' = %(user)s"),
     ],
 )

@@ -1,0 +1,181 @@
+"""What a runner wrote, copied to a registry that nodes share, and its file made of that in another node's folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+import pytest
+
+from host.delivery.carrying import Carrier
+from host.delivery.portion import Collected
+from host.folders.disk import ThreadDisk
+from host.mailbox import copies, fence, outbound
+from host.mailbox.inbound import InboundWriter
+from host.mailbox.open import Mailboxes
+from host.mailbox.rows import NewMessage
+from host.registry import sessions
+from host.registry.nodes import Node
+from host.registry.port import Registry
+from host.registry.sessions import Session, Sessions
+from runner import maintain
+from runner.inbound import InboundReader
+from runner.outbound import Emitted, OutboundWriter
+from sessiondb import Address, content
+from tests.support.postgres import Server
+
+PLACE = Address("memory", "w", "c")
+NOW = 1_000_000  # ms
+ALL = {
+    "transcript": "SELECT * FROM transcript ORDER BY step",
+    "messages_out": "SELECT * FROM messages_out ORDER BY seq",
+    "processing_ack": "SELECT message_id, status, incarnation, attempt, turn, error FROM processing_ack ORDER BY 1",
+    "session_state": "SELECT key, value FROM session_state ORDER BY key",
+}
+
+
+@dataclass
+class Life:
+    """Of one node: what it has, and what its runner writes by."""
+
+    db: Registry
+    mailboxes: Mailboxes
+    carrier: Carrier
+    session: Session
+    runner: OutboundWriter
+
+    def has(self) -> dict[str, list[tuple[apsw.SQLiteValue, ...]]]:
+        connection = apsw.Connection(str(self.session.folder.outbound_db), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            return {table: connection.execute(sql).fetchall() for table, sql in ALL.items()}
+        finally:
+            connection.close()
+
+    async def begin(self, id_: str) -> None:
+        def job(writer: InboundWriter) -> None:
+            with writer.writing():
+                writer.insert(NewMessage(id_, "chat", PLACE, content.Chat(f"ask {id_}"), NOW))
+
+        await self.mailboxes.use(self.session, job)
+        [message] = [m for m in await self.mailboxes.use(self.session, lambda w: w.pending()) if m.id == id_]
+        self.runner.claim([message], f"turn-{id_}")
+        self.runner.record(f"turn-{id_}", "user", json.dumps({"ids": [id_], "prompt": id_, "files": []}))
+
+    def answer(self, id_: str) -> None:
+        said = Emitted(f"{id_}:final", content.Text(f"answer to {id_}"), id_)
+        self.runner.finish_turn(f"turn-{id_}", [said], [id_], ())
+
+
+def outcome(*ids: str) -> Collected:
+    """Of messages that the host has read to be answered."""
+    return Collected(outcomes=[(id_, "completed") for id_ in ids])
+
+
+@asynccontextmanager
+async def living(url: str, folder: Path, node: str) -> AsyncIterator[Life]:
+    from host.registry.postgresql import PostgreSQL
+
+    disk = ThreadDisk()
+    db = await PostgreSQL.open(url, disk, lambda _: None, Node(node, node))
+    try:
+        id_ = await db.write(lambda c: sessions.upsert(c, "default", PLACE, "public", NOW))
+        known = Sessions(folder / node)
+        [session] = await db.read(lambda c: known.load(c, "id = ?", (id_,)))
+        mailboxes = Mailboxes(disk, db, lambda: NOW)
+
+        def assign(writer: InboundWriter) -> None:
+            with writer.writing():
+                fence.assign(writer, node, "public")
+
+        await mailboxes.use(session, assign)
+        inbound = InboundReader(session.folder.inbound_db)
+        runner = OutboundWriter(session.folder.outbound_db, inbound, node, lambda: NOW)
+        carrier = Carrier(db, mailboxes, lambda one: outbound.settled(one.folder.outbound_db))
+        yield Life(db, mailboxes, carrier, session, runner)
+        runner.close()
+        inbound.close()
+        await mailboxes.close()
+    finally:
+        await db.close()
+        disk.close()
+
+
+async def test_what_was_copied_is_the_next_nodes_file_to_the_last_step_of_a_turn_under_way(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbound, "ROWS_PER_READ", 2)  # in several portions
+    url = postgres.database()
+    async with living(url, tmp_path, "ada") as ada:
+        await ada.carrier.release(ada.session)  # a runner has only just made its file
+        await ada.begin("m1")
+        ada.runner.start_call("turn-m1", "c1", json.dumps({"name": "bash", "arguments": {}}), "bash", 1)
+        await ada.carrier.release(ada.session, outcome())
+        ada.runner.finish_call("turn-m1", "c1", '{"text": "\\u0000 1"}', ())
+        ada.answer("m1")
+        await ada.begin("m2")
+        ada.runner.start_call("turn-m2", "c2", "{}", "bash", 1)
+        ada.runner.set_state("continuation:mock", "x\0y")
+        await ada.carrier.release(ada.session, outcome("m1"))
+        left = ada.has()
+    async with living(url, tmp_path, "bob") as bob:
+        assert bob.has() == left
+        assert [ack.message_id for ack in bob.runner.unfinished_claims()] == ["m2"]
+        await bob.begin("m3")
+        await bob.carrier.release(bob.session, outcome())
+        assert postgres.says(url, "SELECT count(*) FROM mailbox_copies WHERE part = 'step'") == str(
+            len(bob.has()["transcript"])
+        )
+        assert postgres.says(url, "SELECT carried = node, node FROM sessions") == "t|bob"
+
+
+async def test_what_the_owner_of_the_file_takes_away_is_copied_no_more(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.database()
+    async with living(url, tmp_path, "ada") as ada:
+        for id_ in ("m1", "m2"):
+            await ada.begin(id_)
+            ada.answer(id_)
+        await ada.begin("m3")
+        await ada.carrier.release(ada.session, outcome("m1", "m2"))
+        maintain.maintain(ada.session.folder.outbound_db, delivered_up_to=0, older_than=NOW + 1)
+        await ada.carrier.prune(ada.session, everything=False)
+        await ada.carrier.release(ada.session, outcome())
+        kept = postgres.says(
+            url, "SELECT string_agg(part || name, ' ' ORDER BY part, number) FROM mailbox_copies"
+        )
+        assert "step" in kept
+        assert len(ada.has()["transcript"]) == kept.split().count("step") == 1
+        assert "donem1" not in kept
+        monkeypatch.setattr(copies, "MOST_OF_ONE", 2_000)
+        for number in range(20):
+            await ada.begin(f"n{number}")
+            ada.answer(f"n{number}")
+        await ada.carrier.release(ada.session, outcome())
+        first = postgres.says(
+            url, "SELECT content::json ->> 1 FROM mailbox_copies WHERE part = 'step' ORDER BY number"
+        )
+        assert first.splitlines()[0] == "user"
+        assert 2 <= len(first.splitlines()) < 30
+        await ada.carrier.prune(ada.session, everything=True)
+        assert postgres.says(url, "SELECT count(*) FROM mailbox_copies") == "0"
+
+
+async def test_a_file_that_is_another_one_is_copied_anew(postgres: Server, tmp_path: Path) -> None:
+    """As after a host of a version that copied nothing, or where the folder was brought back from a backup."""
+    url = postgres.database()
+    async with living(url, tmp_path, "ada") as ada:
+        await ada.begin("m1")
+        ada.answer("m1")
+        await ada.carrier.release(ada.session, outcome("m1"))
+    postgres.says(url, "UPDATE mailbox_copies SET content = replace(content, 'm1', 'm0') WHERE part = 'step'")
+    async with living(url, tmp_path, "ada") as ada:
+        await ada.carrier.release(ada.session)
+        assert "m0" not in postgres.says(url, "SELECT content FROM mailbox_copies")
+        postgres.says(url, "UPDATE sessions SET carried = 'eve'")  # another node had it since
+    async with living(url, tmp_path, "bob") as bob:
+        assert bob.has()["transcript"] == []
