@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from host.delivery.portion import Collected
-from host.mailbox import copies
+from host.mailbox import belongings, copies
 from host.mailbox.copies import ACK, DONE, OUT, STATE, STEP, Changes, Copy, Known
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
@@ -153,14 +153,17 @@ class Carrier:
             gone = [(OUT, number, "") for number in sorted(known.outs) if number <= mark]
             if more or page.more:
                 return Changes(new, gone, whole=False)
-            acks = _acks(writer, reader, known, settled)
+            pending = writer.pending()
+            acks = _acks([message.id for message in pending], reader, known, settled)
             states = reader.values()
         new += [_ack(ack) for ack in acks if _is_news(ack, known)]
         still = {ack.message_id for ack in acks if _is_open(ack)}
         gone += [(ACK, 0, id_) for id_ in known.acks if id_ not in still]
         values = [Copy(STATE, 0, key, json.dumps([value])) for key, value in states.items()]
-        new += [one for one in values if known.states.get(one.name) != hash(one.content)]
-        gone += [(STATE, 0, key) for key in known.states if key not in states]
+        values += belongings.of(writer, pending, states)
+        new += [one for one in values if known.values.get((one.part, one.name)) != hash(one.content)]
+        had = {(one.part, one.name) for one in values}
+        gone += [(part, 0, name) for part, name in known.values if (part, name) not in had]
         return Changes(new, gone, whole=True)
 
 
@@ -179,10 +182,10 @@ def _is_same(reader: OutboundReader, known: Known) -> bool:
     return bool(steps) and (steps[0].step, _content(steps[0])) == (known.step, known.latest)
 
 
-def _acks(writer: InboundWriter, reader: OutboundReader, known: Known, settled: set[str]) -> list[Ack]:
+def _acks(pending: list[str], reader: OutboundReader, known: Known, settled: set[str]) -> list[Ack]:
     """Of all messages whose turn began or ended since the last look; of all there are, where this is the first."""
     ids = {*settled, *known.acks, *reader.acknowledged(open_ones=known.done is None)}
-    return reader.acks(sorted(ids.union(message.id for message in writer.pending())))
+    return reader.acks(sorted(ids.union(pending)))
 
 
 def _is_open(ack: Ack) -> bool:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from host.registry.port import Statements
 
 STEP, OUT, ACK, DONE, STATE = "step", "out", "ack", "done", "state"
+IN, ASK = "in", "ask"  # of inbound.db: messages and questions (`belongings`)
 PORTION = 200  # copies that are read at a time
 MOST_OF_ONE = 50_000_000  # bytes of the steps of one session; beyond, the oldest go until half of it is left
 
@@ -37,7 +38,9 @@ class Known:
     done: set[str] | None = field(
         default_factory=set
     )  # messages of turns that are over; None once they were compared
-    states: dict[str, int] = field(default_factory=dict)  # hash of the content, by key
+    values: dict[tuple[str, str], int] = field(
+        default_factory=dict
+    )  # hash of the content of whatever else there is, by part and name
     whole: bool = False  # they are of this node's file, and were complete
 
 
@@ -76,8 +79,8 @@ def note(found: Known, copy: Copy) -> None:
             found.outs.add(copy.number)
         case "ack":
             found.acks[copy.name] = copy.content
-        case "state":
-            found.states[copy.name] = hash(copy.content)
+        case "state" | "in" | "ask":
+            found.values[copy.part, copy.name] = hash(copy.content)
 
 
 def no_more(found: Known, part: str, number: int, name: str) -> None:
@@ -86,8 +89,8 @@ def no_more(found: Known, part: str, number: int, name: str) -> None:
             found.outs.discard(number)
         case "ack":
             found.acks.pop(name, None)
-        case "state":
-            found.states.pop(name, None)
+        case "state" | "in" | "ask":
+            found.values.pop((part, name), None)
 
 
 def put(connection: Statements, session_id: str, node: str, changes: Changes, *, anew: bool) -> None:
@@ -124,6 +127,18 @@ def portion(connection: Statements, session_id: str, after: Copy | None) -> list
     return [Copy(str(part), int(number), str(name), str(content)) for part, number, name, content in rows]
 
 
+def belongings(connection: Statements, session_id: str) -> list[Copy]:
+    """Of inbound.db."""
+    rows = connection.execute(_BELONGINGS, (session_id,)).fetchall()
+    return [Copy(str(part), int(number), str(name), str(content)) for part, number, name, content in rows]
+
+
+def are_there(connection: Statements, session_id: str) -> bool:
+    """Whether anything was copied, be it not all."""
+    sql = "SELECT 1 FROM mailbox_copies WHERE session_id = ? LIMIT 1"
+    return connection.execute(sql, (session_id,)).fetchone() is not None
+
+
 def numbers(connection: Statements, session_id: str) -> list[tuple[str, int, str]]:
     """Of the steps and acknowledgements, what they are known by."""
     rows = connection.execute(_NUMBERS, (session_id,)).fetchall()
@@ -153,7 +168,13 @@ def take_away(connection: Statements, session_id: str, gone: Iterable[tuple[str,
 
 
 _LATEST = "SELECT number, content FROM mailbox_copies WHERE session_id = ? AND part = 'step' ORDER BY number DESC LIMIT 1"
-_BUT_STEPS = "SELECT part, number, name, content FROM mailbox_copies WHERE session_id = ? AND part IN ('out', 'ack', 'state')"
+_BUT_STEPS = (
+    "SELECT part, number, name, content FROM mailbox_copies WHERE session_id = ?"
+    " AND part IN ('out', 'ack', 'state', 'in', 'ask')"
+)
+_BELONGINGS = (
+    "SELECT part, number, name, content FROM mailbox_copies WHERE session_id = ? AND part IN ('in', 'ask')"
+)
 _SIZE = "SELECT coalesce(sum(length(content)), 0) FROM mailbox_copies WHERE session_id = ? AND part = 'step'"
 _SIZED = (
     "SELECT number, length(content), content ->> '$[1]' FROM mailbox_copies WHERE session_id = ? AND part = 'step'"

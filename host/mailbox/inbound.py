@@ -240,7 +240,14 @@ class InboundWriter(Transactions):
 
     def question(self, key: str) -> Question | None:
         """None when this session asked nothing under that key."""
-        row = self._connection.execute("SELECT * FROM questions WHERE key = ?", (key,)).fetchone()
+        return self._question("SELECT * FROM questions WHERE key = ?", key)
+
+    def asked(self, row_id: str) -> Question | None:
+        """By its row of messages_out."""
+        return self._question("SELECT * FROM questions WHERE message_out_id = ?", row_id)
+
+    def _question(self, sql: str, of: str) -> Question | None:
+        row = self._connection.execute(sql, (of,)).fetchone()
         if row is None:
             return None
         row_id, key, audience, expires_at, approval, answered_by = row

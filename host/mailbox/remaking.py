@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from host.mailbox import ledger, tasks
+from host.mailbox import belongings, ledger, tasks
+from host.mailbox.copies import Copy, are_there
+from host.mailbox.copies import belongings as belongings_of
 from host.mailbox.rows import Entry, LiveRow
 from host.registry import notices
 from host.registry.notices import Notice
@@ -52,6 +54,7 @@ class Remains:
     at_rest: bool = False  # nothing that was in it waited: no runner had begun anything of it
     alone: bool = False  # what the runners wrote is gone with it, and what waits is begun anew
     carried: bool = False  # what the runners wrote was made again with it
+    belongings: Sequence[Copy] = ()  # what is copied of the file itself
 
 
 def salvage(connection: Statements, session: Session, why: str, now: int) -> Remains | None:
@@ -64,7 +67,8 @@ def salvage(connection: Statements, session: Session, why: str, now: int) -> Rem
     sql = "SELECT task_id, task FROM task_copies WHERE session_id = ?"
     copies = [(str(id_), str(task)) for id_, task in connection.execute(sql, (session.id,)).fetchall()]
     nameless = _texts(connection, _WITHOUT_COPY, session.id)
-    if why != DAMAGED and not high and not copies:
+    ever = high or copies or (why == CARRIED and are_there(connection, session.id))
+    if why != DAMAGED and not ever:
         return None
     connection.execute(f"{_TAKE_UP} {_BUT.get(why, '')}", (session.id, inbox))
     at_rest = connection.changes() == 0
@@ -80,7 +84,8 @@ def salvage(connection: Statements, session: Session, why: str, now: int) -> Rem
     live = [found for found in map(_live_row, shown) if found is not None]
     entries = ledger.entries(connection, session.id, 0)
     alone, carried = why == MOVED, why == CARRIED
-    return Remains(high, out, entries, copies, live, at_rest, alone, carried)
+    own = belongings_of(connection, session.id) if carried else []
+    return Remains(high, out, entries, copies, live, at_rest, alone, carried, own)
 
 
 def begin_again(writer: InboundWriter, session: Session, remains: Remains, now: int) -> None:
@@ -96,6 +101,7 @@ def begin_again(writer: InboundWriter, session: Session, remains: Remains, now: 
                 writer.raise_mark(mark, remains.high_water)
         if remains.carried:
             writer.set_value(OUTBOUND_KNOWN, "yes")
+        belongings.bring_back(writer, remains.belongings)
         if remains.at_rest:
             writer.raise_mark(RESTED, remains.high_water)
         writer.project(remains.deliveries)
@@ -247,8 +253,7 @@ def _moved_or_made(session: Session, why: str) -> Sentence:
     if why == CARRIED:
         return say(
             "⚠️ This conversation goes on, on another machine than before. I remember what was said, and go on with what was"
-            " under way. Files that lay here are not on this machine, and a question that was still open or a task's run may be"
-            " lost: please ask again."
+            " under way. Files that lay here are not on this machine: please send again what I need of them."
         )
     made = say(
         "What was not answered is taken up again; a question that was still open, or a task's run under way, is lost: please"

@@ -21,11 +21,13 @@ from tests.support.sharing import Sharing, sharing
 LOOP = "while sleep 0.05; do echo $DOVECOTE_INCARNATION >> $DOVECOTE_SHARED/written; done"
 WRITING = f"@@call bash {json.dumps({'command': LOOP})}\n"
 AWHILE = 300_000  # ms in which a message is answered on whatever machine
+ONCE = f"@@call mock_append {json.dumps({'file': 'written', 'line': 'once', 'shared': True})}\n"  # into the same file
+COPIED = "SELECT count(*) FROM mailbox_copies WHERE content LIKE '%tool_result%'"
 SLOW = "@@sleep 3\n"  # a turn that is under way when something happens to its node
 
 
-async def in_the_midst(both: Sharing) -> None:
-    both.say("C1", f"{SLOW}one")
+async def in_the_midst(both: Sharing, first: str = "") -> None:
+    both.say("C1", f"{first}{SLOW}one")
     await both.until(lambda: both.at_work(1))
 
 
@@ -34,7 +36,8 @@ async def test_when_the_node_that_serves_is_killed_the_other_remembers_and_answe
 ) -> None:
     url = postgres.database()
     async with sharing(tmp_path, url) as both:
-        await in_the_midst(both)
+        await in_the_midst(both, ONCE)
+        await both.until(lambda: postgres.says(url, COPIED) == "1")
         await both.ada.kill()
         both.say("C2", "two")
         await both.until(lambda: both.posts("C1") and both.posts("C2"))
@@ -46,6 +49,7 @@ async def test_when_the_node_that_serves_is_killed_the_other_remembers_and_answe
             ["two"],
         ]
         assert both.twice() == []
+        assert both.written() == ["once"]  # its turn went on behind what it had done
         told = [both.warnings(channel) for channel in ("C0", "C1", "C2")]
         assert [len(texts) for texts in told] == [1, 1, 0]  # where something was before that does not travel
         assert "on another machine" in told[0][0]

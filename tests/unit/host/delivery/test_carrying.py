@@ -14,10 +14,10 @@ import pytest
 from host.delivery.carrying import Carrier
 from host.delivery.portion import Collected
 from host.folders.disk import ThreadDisk
-from host.mailbox import copies, fence, outbound
+from host.mailbox import copies, fence, outbound, remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
-from host.mailbox.rows import NewMessage
+from host.mailbox.rows import NewMessage, Question
 from host.registry import sessions
 from host.registry.nodes import Node
 from host.registry.port import Registry
@@ -25,11 +25,12 @@ from host.registry.sessions import Session, Sessions
 from runner import maintain
 from runner.inbound import InboundReader
 from runner.outbound import Emitted, OutboundWriter
-from sessiondb import Address, content
+from sessiondb import Address, Status, content
 from tests.support.postgres import Server
 
 PLACE = Address("memory", "w", "c")
 NOW = 1_000_000  # ms
+ASKED = Question("m3:ask", "key", ("U1",), 0, approval=False)
 ALL = {
     "transcript": "SELECT * FROM transcript ORDER BY step",
     "messages_out": "SELECT * FROM messages_out ORDER BY seq",
@@ -64,6 +65,22 @@ class Life:
         [message] = [m for m in await self.mailboxes.use(self.session, lambda w: w.pending()) if m.id == id_]
         self.runner.claim([message], f"turn-{id_}")
         self.runner.record(f"turn-{id_}", "user", json.dumps({"ids": [id_], "prompt": id_, "files": []}))
+
+    async def wait(self, id_: str) -> None:
+        """A turn for a person, and a run of a task for its next attempt."""
+        await self.begin(id_)
+        asked = content.Question("Which?", audience=("U1",))
+        self.runner.park(f"turn-{id_}", "c3", Emitted(ASKED.row_id, asked, id_), [id_], ())
+
+        def job(writer: InboundWriter) -> None:
+            with writer.writing():
+                writer.put_question(ASKED)
+                run = content.Task("make tea", "Tea", "now")
+                writer.insert(NewMessage("run", "task", PLACE, run, NOW, task_id="t1", occurrence_at=7))
+                writer.postpone("run", 1, 5)
+                writer.settle(id_, Status.COMPLETED)
+
+        await self.mailboxes.use(self.session, job)
 
     def answer(self, id_: str) -> None:
         said = Emitted(f"{id_}:final", content.Text(f"answer to {id_}"), id_)
@@ -120,11 +137,27 @@ async def test_what_was_copied_is_the_next_nodes_file_to_the_last_step_of_a_turn
         ada.runner.start_call("turn-m2", "c2", "{}", "bash", 1)
         ada.runner.set_state("continuation:mock", "x\0y")
         await ada.carrier.release(ada.session, outcome("m1"))
+        await ada.wait("m3")
+        await ada.carrier.release(ada.session, outcome("m3"))
         left = ada.has()
     async with living(url, tmp_path, "bob") as bob:
         assert bob.has() == left
         assert [ack.message_id for ack in bob.runner.unfinished_claims()] == ["m2"]
-        await bob.begin("m3")
+        again = await bob.mailboxes.use(
+            bob.session, lambda writer: (writer.pending(), writer.asked("m3:ask"))
+        )
+        [run, *told] = again[0]
+        assert (run.id, run.attempts, run.not_before, run.task_id, run.occurrence_at) == (
+            "run",
+            1,
+            5,
+            "t1",
+            7,
+        )
+        assert run.seq > remaking.UNHEARD_OF
+        assert [message.id.partition(":")[0] for message in told] == ["moved"]
+        assert again[1] == ASKED
+        await bob.begin("m4")
         await bob.carrier.release(bob.session, outcome())
         assert postgres.says(url, "SELECT count(*) FROM mailbox_copies WHERE part = 'step'") == str(
             len(bob.has()["transcript"])
