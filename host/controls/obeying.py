@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from host.controls.pausing import Pausing
 from host.registry import orders
 from host.registry.orders import Given
-from host.registry.port import Registry
+from host.registry.port import Registry, Statements
 from host.registry.sessions import Sessions
 from host.runners.supervisor import Supervisor
 from host.schedule.desk import Desk
@@ -39,6 +39,9 @@ class Orders:
         self._pausing = pausing
         self._ways = ways
         self._turn = asyncio.Lock()  # sweep and page both have orders obeyed: each order once
+
+    def are_given(self, connection: Statements) -> bool:
+        return bool(orders.waiting(connection)) or self._pausing.concerns_anybody(connection)
 
     async def obey(self) -> None:
         """Everything that waits, in order. Raises `SessionError` of host.db."""

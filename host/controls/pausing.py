@@ -54,6 +54,10 @@ class Pausing:
         await self.look()
         return pauses.begun(agent, begun=begun, running=True)
 
+    def concerns_anybody(self, connection: Statements) -> bool:
+        """Whether somebody is paused, or was when this host last looked."""
+        return bool(pauses.load(connection)) or self._known.has_any
+
     async def look(self) -> None:
         """Ends the runners of whom is paused. Who goes on is woken by the sweep. Raises `SessionError` of host.db."""
         self._known.know(await self._records.db.read(pauses.load))

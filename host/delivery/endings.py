@@ -36,14 +36,18 @@ class Endings:
         self._bots = bots
         self._now = now
 
+    def are_due(self, connection: Statements) -> bool:
+        return bool(self._ended(connection))
+
     async def look(self) -> None:
         """Raises `SessionError` of host.db."""
-        now = self._now()
-        for session_id, question in await self._records.db.read(
-            lambda connection: asked.ended(connection, now - LATEST, now - GRACE, MOST)
-        ):
+        for session_id, question in await self._records.db.read(self._ended):
             if await self._closed(session_id, question):
                 await self._records.db.write(functools.partial(asked.over, key=question.key))
+
+    def _ended(self, connection: Statements) -> list[tuple[str, Asked]]:
+        now = self._now()
+        return asked.ended(connection, now - LATEST, now - GRACE, MOST)
 
     async def _closed(self, session_id: str, question: Asked) -> bool:
         """Whether nothing more is to be done about it."""

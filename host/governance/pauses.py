@@ -30,6 +30,10 @@ class Pauses:
     def has(self, agent: str) -> bool:
         return EVERYBODY in self._since or agent in self._since
 
+    @property
+    def has_any(self) -> bool:
+        return bool(self._since)
+
     def know(self, since: Mapping[str, int]) -> None:
         """`since` is all there is."""
         self._since = dict(since)

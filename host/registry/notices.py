@@ -120,6 +120,12 @@ def add(connection: Statements, notice: Notice, now: int, chunk: int = 0) -> Non
     )
 
 
+def are_open(connection: Statements) -> bool:
+    """Whether any is not delivered yet."""
+    sql = "SELECT 1 FROM notices WHERE state IN ('pending', 'sending', 'unknown') LIMIT 1"
+    return connection.execute(sql).fetchone() is not None
+
+
 def decision_of(kept: str) -> Decision | None:
     """From how it is kept in host.db or in a payload."""
     if not kept:

@@ -249,6 +249,10 @@ class Supervisor:
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
 
+    @property
+    def is_short_of_places(self) -> bool:
+        return self._places.waiting > 0
+
     async def make_room(self) -> None:
         """Ends runners that have nothing to do, the longest alive first, while sessions wait for a place."""
         await self._idle.make_room(self._places.waiting)

@@ -21,6 +21,7 @@ YOUNG = (
 )
 
 Stamp: TypeAlias = tuple[int, int, int]  # mtime in ns, size, inode
+Files: TypeAlias = tuple[Stamp | None, Stamp | None]  # inbound.db and outbound.db
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Seen:
     """What was there before a look."""
 
     work: int  # how much had come in
-    files: tuple[Stamp | None, Stamp | None]  # inbound.db and outbound.db
+    files: Files
 
     @property
     def may_rest(self) -> bool:
@@ -56,7 +57,7 @@ class Calm:
         self._since.pop(session.id, None)
 
 
-def stamps(sessions: Iterable[Session]) -> list[tuple[Stamp | None, Stamp | None]]:
+def stamps(sessions: Iterable[Session]) -> list[Files]:
     return [(_stamp(s.folder.inbound_db), _stamp(s.folder.outbound_db)) for s in sessions]
 
 

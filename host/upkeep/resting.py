@@ -50,12 +50,15 @@ class Resting:
         )  # behind which id to look for more
         self._noticed: dict[str, str] = {}  # by session: what it misses
 
+    @property
+    def is_due(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._look_at
+
     async def look(self) -> None:
         """Raises `SessionError` of host.db."""
-        now = asyncio.get_running_loop().time()
-        if now < self._look_at:
+        if not self.is_due:
             return
-        self._look_at = now + EVERY
+        self._look_at = asyncio.get_running_loop().time() + EVERY
         await self._look_for_uncopied()
         missed: dict[str, str] = {}
         portion = await self._portion("")

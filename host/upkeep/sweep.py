@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from host.controls.obeying import Orders
 from host.delivery.endings import Endings
@@ -21,6 +21,7 @@ from host.live import LiveMessages
 from host.live.draining import Draining
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
+from host.registry import notices
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError
@@ -59,8 +60,18 @@ class Parts:
     endings: Endings
 
 
+class _Standing(NamedTuple):
+    """What a round begins with, of one moment of host.db."""
+
+    looks: Collection[str]  # those that have something to do
+    behind: Collection[str]  # sessions with something unstored
+    works: dict[Any, Any]  # how far each session's work has come
+    busy: Sequence[Session]  # those not at rest
+
+
 class Sweep:
-    """Finds everything that a crash, an error or a lost signal left behind; touches the pulse file as looks come to their end.
+    """Finds everything that a crash, an error or a lost signal left behind; touches the pulse file as rounds begin and looks
+    come to their end.
 
     Looks go on beside each other: one that hangs, at an engine that does not answer, holds up nothing but itself.
     """
@@ -109,17 +120,19 @@ class Sweep:
         """One look at everybody. Raises `SessionError` of host.db."""
         parts = self._parts
         # Before the files, and both before any look: what comes in meanwhile moves them, and voids what the look will prove.
-        behind, works, busy = await parts.records.db.read(self._standing)
-        files = await self._disk.run(calm.stamps, busy)
+        looks, behind, works, busy = await parts.records.db.read(self._standing)
+        self._beat_at = asyncio.get_running_loop().time()
+        files = await self._disk.run(_stamped, busy, self._data, self._told())
         async with asyncio.TaskGroup() as group:
-            for name, look in (
-                ("notices", parts.deliveries.deliver_notices),
-                ("places", parts.supervisor.make_room),
-                ("orders", parts.orders.obey),
-                ("resting", self._resting.look),
-                ("endings", parts.endings.look),
+            for name, look, has_work in (
+                ("notices", parts.deliveries.deliver_notices, "notices" in looks),
+                ("places", parts.supervisor.make_room, parts.supervisor.is_short_of_places),
+                ("orders", parts.orders.obey, "orders" in looks),
+                ("resting", self._resting.look, self._resting.is_due),
+                ("endings", parts.endings.look, "endings" in looks),
             ):
-                group.create_task(self._look(name, look))
+                if has_work:
+                    group.create_task(self._look(name, look))
             for session, stamps in zip(busy, files, strict=True):
                 seen = calm.Seen(int(str(works.get(session.id, 0))), stamps)
                 if session.id in behind:
@@ -128,10 +141,19 @@ class Sweep:
                     continue
                 group.create_task(self._look(session.id, functools.partial(self._look_at, session, seen)))
 
-    def _standing(self, connection: Statements) -> tuple[Collection[str], dict[Any, Any], Sequence[Session]]:
-        """Who has something unstored, how far each session's work has come, and who is not at rest."""
-        works = dict(connection.execute(_WORK).fetchall())
-        return inbox.sessions_with_unstored(connection), works, self._parts.records.sessions.load(connection)
+    def _standing(self, connection: Statements) -> _Standing:
+        """In one job: a look that finds nothing to do costs two tasks and a commit's turn."""
+        asked = (
+            ("notices", notices.are_open),
+            ("orders", self._parts.orders.are_given),
+            ("endings", self._parts.endings.are_due),
+        )
+        return _Standing(
+            [name for name, has_work in asked if has_work(connection)],
+            inbox.sessions_with_unstored(connection),
+            dict(connection.execute(_WORK).fetchall()),
+            self._parts.records.sessions.load(connection),
+        )
 
     async def _look(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
         """In its turn; what takes too long goes on by itself, and is not begun again before it has ended."""
@@ -217,6 +239,12 @@ class Sweep:
         bindings = (session.id, work, settled_out)
         await self._parts.records.db.write(lambda c: c.execute(statement, bindings).fetchall())
         self._noted[session.id] = work
+
+
+def _stamped(busy: Sequence[Session], data: Path, told: pulse.Told) -> list[calm.Files]:
+    """As the files are, with a sign of life: host.db was read, and the disk answers."""
+    pulse.beat(data, told)
+    return calm.stamps(busy)
 
 
 def _nothing_to_do(writer: InboundWriter) -> int | None:

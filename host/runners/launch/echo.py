@@ -25,6 +25,7 @@ LINES = 20  # a minute, of one runner
 LINES_OF_ALL = 300  # a minute
 MINUTE = 60.0  # s
 READ_EVERY = 2.0  # s between two looks at what runners have printed
+READ_SELDOM = 5.0  # s of the same while none of them prints anything
 LARGEST_REST = 16_384  # bytes of a line without an end that are kept until it comes
 LARGEST_READ = 65_536  # bytes that are read at a time; of more, the last
 TAIL = 100  # lines that an engine is asked for at a time
@@ -151,23 +152,26 @@ class Followed:
             self.close()
             raise OSError(f"{path} is no file")
 
-    def read(self) -> None:
+    def read(self) -> bool:
+        """Whether there was anything new."""
         with self._lock:
             if self._closed:
-                return
+                return False
             size = os.fstat(self._file).st_size
             if size == self._at:
-                return
+                return False
             if size - self._at > LARGEST_READ:
                 self._at = size - LARGEST_READ
                 self._echo.passed_over()
             data = os.pread(self._file, LARGEST_READ, self._at)
             self._at += len(data)
             self._echo.hear(data)
+            return True
 
-    def end(self) -> None:
-        self.read()
+    def end(self) -> bool:
+        heard = self.read()
         self._echo.end()
+        return heard
 
     def close(self) -> None:
         with self._lock:
@@ -201,20 +205,21 @@ class Followers:
             self._reading.cancel()
 
     async def _keep_reading(self) -> None:
+        heard = True
         while True:
-            await asyncio.sleep(READ_EVERY)
+            await asyncio.sleep(READ_EVERY if heard else READ_SELDOM)
             if self._files:
-                broken = await asyncio.to_thread(_read, list(self._files), Followed.read)
+                broken, heard = await asyncio.to_thread(_read, list(self._files), Followed.read)
                 self._files.difference_update(broken)
 
 
-def _read(files: Sequence[Followed], how: Callable[[Followed], None]) -> list[Followed]:
-    """Those that cannot be read any more; one of them keeps no other from being read."""
-    broken = []
+def _read(files: Sequence[Followed], how: Callable[[Followed], bool]) -> tuple[list[Followed], bool]:
+    """Those that cannot be read any more, one of which keeps no other from being read; and whether any had something new."""
+    broken, heard = [], False
     for followed in files:
         try:
-            how(followed)
+            heard |= how(followed)
         except OSError as error:
             log.debug("A runner's output is not echoed: %s", error)
             broken.append(followed)
-    return broken
+    return broken, heard
