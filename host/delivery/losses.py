@@ -7,7 +7,7 @@ gone or another stands in its place, the session goes on. A file that is gone wa
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from host.mailbox import gone, shape
 from host.mailbox.inbound import InboundWriter
@@ -17,23 +17,35 @@ from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session
-from host.words import say
+from host.words import Sentence, say
 from sessiondb import Damaged, Missing, SessionError
 
 EXAMINATION = 5.0  # s of a core for one file; a look at 100 MB takes one
 MOST_REFUSED = 2_000  # rows since a message of their session was settled; no runner writes so many
 REFUSALS_LOGGED = 10  # of one read; the rest are counted
 
+HOUR = 3_600_000  # ms, in which people are told once that it is still so
+
 log = logging.getLogger(__name__)
 
 
 class Losses:
-    def __init__(self, db: Registry, mailboxes: Mailboxes, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        db: Registry,
+        mailboxes: Mailboxes,
+        now: Callable[[], int],
+        deliver_notices: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._deliver_notices = deliver_notices
         self._db = db
         self._mailboxes = mailboxes
         self._now = now
         self._files: dict[str, tuple[int, int]] = {}  # by quarantined session: which file it is about
         self._refused: dict[str, int] = {}  # rows by session
+        self._told: dict[
+            str, int
+        ] = {}  # by quarantined session: the last message whose author can know of it, by seq
 
     def stands(self, session: Session) -> bool:
         """Whether the session is quarantined because of the very file that is there."""
@@ -59,11 +71,32 @@ class Losses:
         log.error(
             "Session quarantined: %s", error, extra={"action": "session_quarantined", "session": session.id}
         )
-        text = say(
-            "⚠️ This conversation's records are damaged; an operator has to look ({id}).", id=session.id[:9]
-        )
-        notice = Notice(notices.of_quarantine(session.id), session.place, text)
+        notice = Notice(notices.of_quarantine(session.id), session.place, _told(session))
         await self._db.write(lambda connection: notices.add(connection, notice, self._now()))
+        await self._deliver_notices()
+
+    async def tell_writers(self, session: Session) -> None:
+        """Whoever writes later reads where they wrote that it is so still, once an hour. A crash
+        before the commit has it looked at again, one behind it finds it said. Raises `SessionError`."""
+        wanting = await self._mailboxes.use(session, lambda writer: writer.wanting())
+        since = self._told.get(session.id, 0)
+        new = [message for message in wanting if message.seq > since and not message.task_id]
+        if not new:
+            return
+        about = notices.of_quarantine(session.id)
+
+        def job(connection: Statements) -> None:
+            told_at = notices.told_at(connection, about)
+            for message in new:
+                came = connection.execute(_CAME, (message.id,)).fetchone()
+                if came is not None and 0 < told_at < (came_at := int(str(came[0]))):
+                    hour = f"{about}:{came_at // HOUR}"
+                    again = Notice(hour, message.address, _told(session), answers=message.platform_message_id)
+                    notices.add(connection, again, self._now())
+
+        await self._db.write(job)
+        self._told[session.id] = new[-1].seq
+        await self._deliver_notices()
 
     async def can_be_read(self, session: Session, reader: Callable[[Session], OutboundReader]) -> None:
         """If it could not before, that is over: the next time is another one, and told. Of a file that people were told of every
@@ -119,6 +152,12 @@ class Losses:
         return True
 
 
+def _told(session: Session) -> Sentence:
+    return say(
+        "⚠️ This conversation's records are damaged; an operator has to look ({id}).", id=session.id[:9]
+    )
+
+
 def _is_missing(session: Session) -> bool:
     try:
         OutboundReader(session.folder.outbound_db).close()
@@ -129,6 +168,7 @@ def _is_missing(session: Session) -> bool:
     return False
 
 
+_CAME = "SELECT received_at FROM inbox WHERE message_id = ?"  # by the host's clock, as a notice
 _KNOWN = "UPDATE sessions SET seq_high_water = max(seq_high_water, ?), busy = 1, work = work + 1 WHERE id = ?"
 
 

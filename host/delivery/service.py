@@ -78,7 +78,7 @@ class Deliveries:
         self._now = collector.now
         self._posts = posts
         self._languages = languages
-        self._losses = Losses(db, mailboxes, collector.now)
+        self._losses = Losses(db, mailboxes, collector.now, self.deliver_notices)
         self._outlets = outlets
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
         self.pace = Pace(lambda: asyncio.get_running_loop().time())
@@ -101,6 +101,7 @@ class Deliveries:
         async with self._draining.setdefault(session.id, asyncio.Lock()):
             await self._recover(session)
             if self._losses.stands(session):
+                await self._losses.tell_writers(session)
                 return
             await self._say_what_is_copied(session)
             await self._wait_for_what_comes_back(session)
@@ -116,7 +117,7 @@ class Deliveries:
                     raise
             except (Damaged, Incompatible) as error:
                 self._close_reader(session)
-                await self._quarantine(session, error)
+                await self._losses.quarantine(session, error)
 
     async def sound(self, session: Session) -> bool:
         """Whether a runner may have the session's outbound.db: a lost one is no new one. Raises `SessionError` of inbound.db."""
@@ -132,7 +133,7 @@ class Deliveries:
                 await self._begin_anew(session)
             except Damaged as error:
                 self._close_reader(session)
-                await self._quarantine(session, error)
+                await self._losses.quarantine(session, error)
             except (Unavailable, Incompatible) as error:  # busy, or its runner's to recover or to migrate
                 log.debug("No look before a start: %s", error)
             return not session.unreadable
@@ -144,7 +145,7 @@ class Deliveries:
                 await self._losses.examine(session, self._reader)
             except Damaged as error:
                 self._close_reader(session)
-                await self._quarantine(session, error)
+                await self._losses.quarantine(session, error)
             except SessionError as error:  # not now; the next runner meets the damage again
                 log.info("No examination: %s", error, extra={"action": "not_examined", "session": session.id})
 
@@ -340,10 +341,6 @@ class Deliveries:
         if await self._mailboxes.use(session, job):
             self._outlets.room(session)
         self._made_again.discard(session.id)
-
-    async def _quarantine(self, session: Session, error: SessionError) -> None:
-        await self._losses.quarantine(session, error)
-        await self.deliver_notices()
 
     async def _begin_anew(self, session: Session, instead: str | None = None) -> bool:
         if not await self._losses.begin_anew(session, instead):

@@ -14,7 +14,7 @@ from sessiondb.records import Address
 
 GAVE_UP = "gave-up:"  # before a message's id
 WELCOME = "welcome:"  # before a place: kept for ever, for it is said once
-FORGETTABLE = f"about NOT LIKE '{WELCOME}%' AND about NOT LIKE 'damaged:%:outbound'"
+FORGETTABLE = f"about NOT LIKE '{WELCOME}%' AND about NOT LIKE 'damaged:%:outbound%'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,16 @@ def is_over(connection: Statements, about: str) -> bool:
     return connection.execute(sql, (about,)).fetchone() is not None
 
 
+def told_at(connection: Statements, about: str) -> int:
+    """ms UTC; 0 where there is nothing of it to say, or no more."""
+    row = connection.execute("SELECT max(created_at) FROM notices WHERE about = ?", (about,)).fetchone()
+    return int(str(row[0])) if row is not None and row[0] is not None else 0
+
+
 def forget(connection: Statements, about: str) -> None:
-    connection.execute("DELETE FROM notices WHERE about = ? AND state IN ('sent', 'failed')", (about,))
+    """With what was said of it later, `about` and more behind a colon."""
+    sql = "DELETE FROM notices WHERE about >= ? AND about < ? AND state IN ('sent', 'failed')"
+    connection.execute(sql, (about, f"{about};"))
 
 
 def add(connection: Statements, notice: Notice, now: int, chunk: int = 0) -> None:

@@ -36,6 +36,10 @@ async def mailboxes(db: HostDB) -> AsyncIterator[Mailboxes]:
     disk.close()
 
 
+async def _said() -> None:
+    """Notices are on their way."""
+
+
 @pytest.fixture
 async def begun(tmp_path: Path, db: HostDB, mailboxes: Mailboxes) -> tuple[Losses, Session]:
     """A session whose first runner's heart has beaten."""
@@ -43,7 +47,7 @@ async def begun(tmp_path: Path, db: HostDB, mailboxes: Mailboxes) -> tuple[Losse
     [session] = await db.read(lambda c: Sessions(tmp_path).load(c, "id = ?", (id_,)))
     await mailboxes.use(session, lambda writer: writer.next_due_at())  # makes its folder
     beat(session.folder.heartbeat, "one")
-    return Losses(db, mailboxes, now), session
+    return Losses(db, mailboxes, now, _said), session
 
 
 async def test_a_first_file_that_was_finished_since_somebody_looked_is_no_loss(
