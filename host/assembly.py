@@ -178,7 +178,7 @@ def assemble(
     heard = delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations)
     deliveries = Deliveries(db, mailboxes, collector, posts, languages, heard)
     saying, kept = Saying(deliveries), installs.of(db, Seal(data, parts.environment), now)
-    budgets, sign_ins, gateway = _ways_out(settings, parts, records, stations, saying, masks)
+    budgets, sign_ins, gateway = _ways_out(settings, parts, records, stations, saying, masks, deliveries)
     ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
     paused, ended = Pauses(), Outlet(board.forget, news)
     means = Means(parts.launcher, deliveries, ears, gateway, due, paused, board.waiting, ended)
@@ -326,6 +326,7 @@ def _ways_out(
     stations: Stations,
     saying: Saying,
     masks: Masks,
+    deliveries: Deliveries,
 ) -> tuple[Budgets, SignIns, Gateway]:
     """Of containers: the model, MCP servers on the web, and the hosts that an agent may reach."""
     config, db, now = settings.config, records.db, parts.now
@@ -334,6 +335,8 @@ def _ways_out(
     seal = Seal(Path(config.data).resolve(), parts.environment)
     sign_ins = SignIns(settings, db, seal, parts.reach, now, saying.soon, masks.learn)
     credentials = Learnt(parts.credentials, masks.learn)
-    ways = Ways(parts.reach, Remotes(parts.environment, credentials, sign_ins), parts.environment)
+    copied = deliveries.carrier.before_an_effect
+    remotes = Remotes(parts.environment, credentials, sign_ins, copied)
+    ways = Ways(parts.reach, remotes, copied, parts.environment)
     gateway = Gateway(settings, records.mailboxes, budgets, credentials, fields, stations, ways)
     return budgets, sign_ins, gateway

@@ -13,7 +13,7 @@ import functools
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from host.delivery.portion import Collected
 from host.mailbox import belongings, copies
@@ -54,7 +54,7 @@ class Carrier:
         self._waiting[session.id] = waiting
         try:
             async with self._locks.setdefault(session.id, asyncio.Lock()):
-                await self._bring(session, [id_ for one in waiting for id_, _ in one.outcomes])
+                await self._bring(session)
         except Missing:
             await self._have_nothing(session)
         except SessionError as error:
@@ -63,18 +63,27 @@ class Carrier:
             log.warning("Not copied: %s", error, extra={"action": "not_copied", "session": session.id})
         return self._waiting.pop(session.id)
 
-    async def _bring(self, session: Session, settled: Iterable[str] = ()) -> None:
-        """All that its outbound.db has by now; `settled`: messages whose acknowledgement was read since the last time. A crash
-        before the commit finds the file as it is. Raises `SessionError`."""
+    async def before_an_effect(self, session: Session) -> None:
+        """Its container is about to reach something outside: another node is to find the call that does, and that it had begun.
+        Raises `Unavailable`."""
+        if self._shared:
+            try:
+                async with self._locks.setdefault(session.id, asyncio.Lock()):
+                    await self._bring(session)
+            except SessionError as error:
+                if isinstance(error, Unavailable) and not isinstance(error, Missing):
+                    raise
+
+    async def _bring(self, session: Session) -> None:
+        """All that its outbound.db has by now. A crash before the commit finds the file as it is. Raises `SessionError`."""
         known = self._known.get(session.id)
         if known is None:
             known = await self._db.read(
                 functools.partial(copies.known, session_id=session.id, node=self._db.node)
             )
-        ids = set(settled)
         anew = not known.whole
         while True:
-            looks = functools.partial(self._look, session=session, known=known, settled=ids)
+            looks = functools.partial(self._look, session=session, known=known)
             changes = await self._mailboxes.use(session, looks)
             if changes is None:  # what was copied is not of this file
                 known, anew = Known(), True
@@ -137,11 +146,11 @@ class Carrier:
             left = await self._mailboxes.use(session, gone)
             await self._db.write(lambda connection: copies.take_away(connection, session.id, left))
 
-    def _look(
-        self, writer: InboundWriter, *, session: Session, known: Known, settled: set[str]
-    ) -> Changes | None:
+    def _look(self, writer: InboundWriter, *, session: Session, known: Known) -> Changes | None:
         """None where the latest step that was copied is another one here."""
         reader = self._reader(session)
+        # Whoever collected has put it here before anybody else comes to the file.
+        settled = {id_ for one in self._waiting.get(session.id, ()) for id_, _ in one.outcomes}
         with reader.at_once():
             if known.done is not None and known.step and not _is_same(reader, known):
                 return None

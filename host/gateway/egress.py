@@ -19,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from host.gateway.credentials import NoCredential, Via
+from host.registry.sessions import Session
+from sessiondb import SessionError
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ CONNECT_TIMEOUT = 15.0  # s for one address
 RESOLVERS = 8  # names that are being resolved at a time
 RESOLVE_TIMEOUT = 15.0  # s
 TUNNEL_IDLE = 600.0  # s without a byte in either direction after which a tunnel is closed
+KEEPS_NO_RECORDS = "the host cannot keep its records right now"
 CHUNK = 65_536  # bytes
 LARGEST_HEAD = 8_192  # bytes of a proxy's answer
 TARGET = re.compile(r"CONNECT ([A-Za-z0-9.-]{1,253}):([0-9]{1,5}) HTTP/1\.[01]")
@@ -89,6 +92,10 @@ class _Refused(Exception):
         self.status = status
 
 
+async def at_once(_: Session) -> None:
+    """Where nobody else goes on with a session, nothing has to be known of it before."""
+
+
 class Tunnels:
     """Those of one session. `via` names the proxy by which they have to go, if there is one; it may raise `NoCredential`."""
 
@@ -99,12 +106,14 @@ class Tunnels:
         reach: Reach,
         via: Callable[[], Awaitable[Via | None]],
         turned_away: Callable[[], object],
+        copied: Callable[[], Awaitable[None]],
     ) -> None:
         self._session = session_id
         self._allowed = allowed
         self._reach = reach
         self._via = via
         self._turned_away = turned_away
+        self._copied = copied
         self._open: set[asyncio.Task[None]] = set()
 
     def begin(self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -155,7 +164,10 @@ class Tunnels:
 
     async def _connect(self, host: str) -> Streams:
         try:
+            await self._copied()
             via = await self._via()
+        except SessionError as error:
+            raise _Refused("503 Service Unavailable", KEEPS_NO_RECORDS) from error
         except NoCredential as missing:
             raise _Refused("503 Service Unavailable", str(missing)) from missing
         if via is not None:

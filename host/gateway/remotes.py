@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -19,6 +19,7 @@ from aiohttp import web
 from host.config import Agent, tidied, unfit
 from host.gateway import bodies
 from host.gateway.credentials import Credentials, NoCredential, Via
+from host.gateway.egress import KEEPS_NO_RECORDS
 from host.gateway.fetching import is_private_line
 from host.gateway.permits import Refused
 from host.gateway.readers import Allowance, Holding, Room, holding
@@ -74,7 +75,15 @@ class _Sent:
 class Remotes:
     """Those of all agents, for all sessions."""
 
-    def __init__(self, environment: Mapping[str, str], credentials: Credentials, sign_ins: SignIns) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        credentials: Credentials,
+        sign_ins: SignIns,
+        copied: Callable[[Session], Awaitable[None]],
+    ) -> None:
+        """`copied`: before a server is asked for anything."""
+        self._copied = copied
         self._environment = tidied(environment)
         self._credentials = credentials
         self._sign_ins = sign_ins
@@ -136,6 +145,10 @@ class Remotes:
             if (header.lower() in PASSED_ON or header.lower().startswith(OWN))
             and header.lower() != server.header.lower()
         }
+        try:
+            await self._copied(line.session)
+        except SessionError as error:
+            raise Away(KEEPS_NO_RECORDS) from error
         sent = _Sent(line, name, server, request.method, held.body, headers)
         answer = await self._identified(sent)
         async with answer:

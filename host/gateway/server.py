@@ -11,7 +11,7 @@ import contextlib
 import io
 import logging
 import shutil
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ from host.gateway import bodies
 from host.gateway.binding import listening_on
 from host.gateway.budget import Budgets, Call, OverBudget
 from host.gateway.credentials import Credentials, Grant, NoCredential, Via
-from host.gateway.egress import Internet, Reach, Tunnels
+from host.gateway.egress import Internet, Reach, Tunnels, at_once
 from host.gateway.elsewhere import Elsewhere, granted, split
 from host.gateway.fields import LARGEST_REFUSAL, REFUSALS, Fields
 from host.gateway.front import Entrance
@@ -118,6 +118,7 @@ class Ways:
 
     reach: Reach = field(default_factory=Internet)
     remotes: Remotes | None = None
+    copied: Callable[[Session], Awaitable[None]] = at_once  # before it
     environment: Mapping[str, str] = field(default_factory=dict)  # with the keys of other models' places
 
 
@@ -425,6 +426,7 @@ class Gateway:
             self._ways.reach,
             via,
             lambda: self._credentials.distrust(session.agent),
+            lambda: self._ways.copied(session),
         )
 
     def _client(self) -> aiohttp.ClientSession:

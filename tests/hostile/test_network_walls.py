@@ -411,7 +411,7 @@ async def test_a_listed_name_leads_inside(
     async def by_nothing() -> None:
         return None
 
-    tunnels = egress.Tunnels("s", frozenset({LISTED}), internet, by_nothing, lambda: None)
+    tunnels = egress.Tunnels("s", frozenset({LISTED}), internet, by_nothing, lambda: None, by_nothing)
     with pytest.raises(egress._Refused):  # nobody listens there
         await tunnels._connect(LISTED)
     assert (internet.dialled == [(address, 443)]) is not standing

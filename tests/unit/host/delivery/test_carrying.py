@@ -135,6 +135,8 @@ async def test_what_was_copied_is_the_next_nodes_file_to_the_last_step_of_a_turn
         ada.answer("m1")
         await ada.begin("m2")
         ada.runner.start_call("turn-m2", "c2", "{}", "bash", 1)
+        await ada.carrier.before_an_effect(ada.session)  # of that call
+        assert postgres.says(url, "SELECT count(*) FROM mailbox_copies WHERE content LIKE '%c2%'") == "1"
         ada.runner.set_state("continuation:mock", "x\0y")
         await ada.carrier.release(ada.session, outcome("m1"))
         await ada.wait("m3")
