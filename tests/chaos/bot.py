@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,10 @@ TOOLS = ["bash", "send_file", "ask_user_question", "schedule_task"]
 
 
 class Bot(durable.DurableBot):
-    def __init__(self, platform: Path) -> None:
+    def __init__(self, platform: Path, node: str) -> None:
         super().__init__(platform)
         self._platform = platform
+        self._node = node
 
     def event(self, number: int, said: dict[str, Any]) -> InboundEvent:
         if "answers" not in said:
@@ -58,13 +60,16 @@ class Bot(durable.DurableBot):
             "text": delivery.payload["text"],
             "question": delivery.question,
             "file": held,
+            "by": self._node,  # and when, for whoever looks for a cause
+            "at": time.strftime("%H:%M:%S"),
         }
         await asyncio.to_thread(durable.append, self._platform / "posts.jsonl", **fields)
         return Receipt(f"p-{delivery.key}")
 
 
 async def serve(platform: Path, data: Path, url: str) -> None:
-    logging.basicConfig(level=logging.INFO)
+    told = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    logging.basicConfig(level=logging.INFO, format=told, force=True)
     policy.GRACE = 200  # the platform answers at once here
     attempts.RETRY_BACKOFF = 100
     live_policy.OPEN_AFTER = 0.5
@@ -72,6 +77,6 @@ async def serve(platform: Path, data: Path, url: str) -> None:
     config = hosting.config(
         data, host={"sweep_every": 1.0}, cluster={"database": url}, agents={"default": agent}
     )
-    bot = Bot(platform)
+    bot = Bot(platform, data.name)
     parts = Parts(ThreadDisk(), ProcessLauncher(clocks.__name__), clocks.clock_of(data))
     await Host(config, Bots({bot.channel_type: bot}), parts).serve()
