@@ -35,8 +35,9 @@ def hold(connection: Statements, made_at: int, now: int) -> None:
 
 
 def held(connection: Statements) -> dict[str, int]:
-    """Empty where nothing holds the folder."""
-    return _get(connection, _HELD)
+    """Empty where nothing holds the folder. What cannot be read holds it, and names no moment."""
+    found = _get(connection, _HELD)
+    return found if found is not None else {"made_at": 0, "restored_at": 0}
 
 
 def release(connection: Statements, now: int, *, answer: bool) -> bool:
@@ -45,20 +46,24 @@ def release(connection: Statements, now: int, *, answer: bool) -> bool:
     if not found:
         return False
     if not answer:
-        _set(connection, _LAPSE, {"since": found["made_at"], "until": now})
+        _set(connection, _LAPSE, {"since": found.get("made_at", 0), "until": now})
     connection.execute("DELETE FROM meta WHERE key = ?", (_HELD,))
     return True
 
 
 def lapse(connection: Statements) -> Lapse:
-    found = _get(connection, _LAPSE)
+    found = _get(connection, _LAPSE) or {}
     return Lapse(found.get("since", 0), found.get("until", 0))
 
 
-def _get(connection: Statements, key: str) -> dict[str, int]:
+def _get(connection: Statements, key: str) -> dict[str, int] | None:
+    """Empty where nothing is kept under the key, None where it is damaged."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-    found: dict[str, int] = json.loads(str(row[0])) if row else {}
-    return found
+    try:
+        found = json.loads(str(row[0])) if row else {}
+        return {str(name): int(at) for name, at in found.items()}
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def _set(connection: Statements, key: str, value: dict[str, int]) -> None:

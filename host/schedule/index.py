@@ -101,10 +101,10 @@ def sessions_without_copies(connection: Statements) -> list[str]:
 
 
 def note_time(connection: Statements, now: int) -> None:
-    """With the bounds that were computed by this time of day."""
+    """With the bounds that were computed by this time of day. Compared as digits: a cast breaks over what is no number."""
     connection.execute(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-        " WHERE CAST(meta.value AS bigint) < CAST(excluded.value AS bigint)",
+        " WHERE (length(meta.value), meta.value) < (length(excluded.value), excluded.value)",
         (LATEST, str(now)),
     )
 

@@ -80,7 +80,8 @@ def _versions(path: Path) -> str | None:
             row = registry.execute("SELECT value FROM meta WHERE key = 'contract'").fetchone()
     except apsw.Error:  # whoever opens it to serve says what is wrong with it
         return None
-    contract = int(str(row[0])) if row else 1
+    kept = str(row[0]) if row else ""
+    contract = int(kept) if kept.isdecimal() else 1
     return None if (found, contract) >= (VERSION, CONTRACT) else f"{found}.{contract}"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from host.registry import meta
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.schedule import index
@@ -167,3 +168,8 @@ async def test_the_latest_time_only_rises_until_everything_was_computed_anew(tmp
         assert await life.db.read(index.latest_time) == MONDAY + 9
         await life.db.write(lambda c: index.set_time(c, MONDAY))
         assert await life.db.read(index.latest_time) == MONDAY
+        for damage in ("", "soon", "9" * 30, "-1"):
+            await life.db.write(lambda c, kept=damage: meta.put(c, index.LATEST, kept))  # type: ignore[misc]
+            await life.db.write(lambda c: index.note_time(c, MONDAY))
+            await life.scheduler.catch_up()  # which looks at everything
+            assert await life.db.read(index.latest_time) == MONDAY, damage
