@@ -196,7 +196,9 @@ def _write_messages(
         ),
     )
     connection.executemany(
-        "INSERT INTO usage VALUES (?, ?, 'default', ?, '', 'claude-sonnet-5-5', ?, ?, 900, 100, 0, 0, 0, 1000, 0)",
+        "INSERT INTO usage (id, session_id, agent, user_id, task_id, model, day, made_at, input_tokens, output_tokens,"
+        " cache_write_tokens, cache_read_tokens, web_searches, cost, estimated)"
+        " VALUES (?, ?, 'default', ?, '', 'claude-sonnet-5-5', ?, ?, 900, 100, 0, 0, 0, 1000, 0)",
         (
             (first + n + 1, id_, f"U{number % 300}", days[(first + n) % DAYS], now)
             for n in range(MESSAGES_OF_ONE)
