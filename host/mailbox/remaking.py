@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOST, DAMAGED, MOVED = "lost", "damaged", "moved"
-CARRIED = "carried"  # moved, and what the runners wrote is here again
+CARRIED = "moved with its copies"  # what the runners wrote is here again
 MOVED_HERE = "This conversation goes on, on another machine than before."
 BEFORE = "outbound_before"  # rows up to this seq were in files that are gone
 RESTED = "rested_at"  # the highest seq when the last runner had ended and was read; '' while one may live
