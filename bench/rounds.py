@@ -32,6 +32,7 @@ MODULES = (
     "reindex",
     "schedule",
     "page",
+    "million",
 )
 ONCE = (
     "idle",
@@ -40,6 +41,7 @@ ONCE = (
     "reindex",
     "schedule",
     "page",
+    "million",
 )  # they have rounds of their own, or fill ten thousand sessions first
 LONGEST = 900  # s of one round of one module
 
