@@ -78,7 +78,7 @@ def open_writer(
             connection.pragma("mmap_size", 0)
             connection.pragma("trusted_schema", 0)
             connection.pragma("secure_delete", True)  # what is forgotten is in no free page either
-            if not may_be_new and connection.pragma("user_version") == 0:
+            if not may_be_new and connection.pragma("user_version") == 0 and not _holds(connection):
                 raise Missing(path, "it was emptied")
             _migrate(connection, path, schema)
             settle(path)
@@ -104,11 +104,12 @@ def open_reader(path: Path, *, defensive: bool = False, through: str | None = No
             if defensive:
                 _harden(connection)
             found = int(str(connection.pragma("user_version")))
+            foreign = found < 0 or (found == 0 and _holds(connection))
     if found != CONTRACT:
         connection.close()
-        if found == 0:
+        if found == 0 and not foreign:
             raise Missing(path, "not initialised yet")
-        if found < 0:
+        if foreign:
             raise Damaged(path, NO_VERSION)
         raise Incompatible(path, found, CONTRACT)
     return connection
@@ -221,11 +222,16 @@ def _harden(connection: apsw.Connection) -> None:
     connection.limit(apsw.SQLITE_LIMIT_WORKER_THREADS, 0)
 
 
+def _holds(connection: apsw.Connection) -> bool:
+    """Whether there is a table, without a look at it: tables and version come in one commit."""
+    return int(str(connection.pragma("page_count"))) > 1
+
+
 def _migrate(connection: apsw.Connection, path: Path, schema: str) -> None:
     found = int(str(connection.pragma("user_version")))
     if found > CONTRACT:
         raise Incompatible(path, found, CONTRACT)
-    if found < 0:
+    if found < 0 or (found == 0 and _holds(connection)):
         raise Damaged(path, NO_VERSION)
     if found == CONTRACT:
         return

@@ -205,3 +205,21 @@ def test_content_survives_the_file(text: str, name: str) -> None:
 def test_broken_content_is_refused(broken: str) -> None:
     with pytest.raises(content.ContentError):
         content.decode_inbound(broken)
+
+
+@pytest.mark.parametrize("text", ["UTF-8", "UTF-16"])
+def test_a_database_of_somebody_elses_is_damage_and_neither_a_new_file_nor_a_lost_one(
+    tmp_path: Path, text: str
+) -> None:
+    """Taken for one that was never made it was told as lost, and told again as damaged once a runner had met it."""
+    path = tmp_path / "outbound.db"
+    foreign = apsw.Connection(str(path))
+    foreign.execute(f"PRAGMA encoding = '{text}'; CREATE TABLE theirs (a); INSERT INTO theirs VALUES ('y')")
+    foreign.close()
+    before = path.read_bytes()
+    with pytest.raises(Damaged):
+        connection.open_reader(path)
+    for may_be_new in (True, False):
+        with pytest.raises(Damaged):
+            connection.open_writer(path, "outbound", may_be_new=may_be_new)
+    assert path.read_bytes() == before
