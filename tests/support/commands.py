@@ -15,6 +15,7 @@ import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import DupFd
 from pathlib import Path
@@ -39,8 +40,8 @@ PRELOADED = [
     "tests.chaos.bot",
     "tests.support.durable",
     "tests.support.forking",
-    "tests.support.frozen",
     "tests.support.sharing",
+    "tests.support.frozen",
 ]
 forked = multiprocessing.get_context("forkserver")
 forked.set_forkserver_preload(PRELOADED)
@@ -88,8 +89,9 @@ class Command:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(CLEAN)}
         clean |= {"COLUMNS": "200", "DOCKER_HOST": "unix:///nowhere/docker.sock"} | self.environment
         job = (arguments, self.folder, clean, (given, out), self.uid, self.before)
-        context: Any = _fresh if self.fresh else forked
-        process: BaseProcess = context.Process(target=child, args=job, daemon=True)
+        if not self.fresh:
+            return begun(child, *job), out
+        process: BaseProcess = _fresh.Process(target=child, args=job, daemon=True)
         process.start()
         return process, out
 
@@ -127,6 +129,27 @@ def _ended(process: BaseProcess, out: Path) -> Ended:
     return Ended(process.exitcode, said)
 
 
+def begun(target: Callable[..., None], *job: object) -> BaseProcess:
+    """A process that is forked of the one that has imported everything, and may fork others of it."""
+    server: Any = forkserver._forkserver
+    server.ensure_running()
+    process: BaseProcess = forked.Process(
+        target=_begun, args=(server._forkserver_address, target, job), daemon=True
+    )
+    process.start()
+    # Another thread that starts a process looks after all of these, and two that look at once lose how one ended.
+    vars(multiprocessing.process)["_children"].discard(process)
+    return process
+
+
+def _begun(address: str, target: Callable[..., None], job: Sequence[object]) -> None:
+    server: Any = forkserver._forkserver
+    server._forkserver_address = address
+    server.ensure_running = lambda: None  # it runs: nobody looks after it but who began it
+    vars(multiprocessing.current_process())["_config"]["daemon"] = False  # who is one may begin no other
+    target(*job)
+
+
 def child(
     arguments: Sequence[str],
     folder: Path,
@@ -145,6 +168,11 @@ def child(
     sys.argv = ["dovecote", *arguments]
     if before is not None:
         before()
+    if not uid:  # its runners are begun as it was
+        from host.cli import run
+        from tests.support.forking import ForkedLauncher
+
+        vars(run)["ProcessLauncher"] = ForkedLauncher
     from host.cli.main import main
 
     main()

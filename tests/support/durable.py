@@ -22,9 +22,9 @@ from host.live import policy as live_policy
 from host.ports.bot import Bots, Capabilities, Delivery, Ingest, Live, Receipt, Shown
 from host.ports.events import Author, EventClass, InboundEvent
 from host.runners.launch.docker import DockerLauncher
-from host.runners.launch.process import ProcessLauncher
 from sessiondb import Address, content
 from tests.support import clocks, hosting
+from tests.support.forking import ForkedLauncher
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -121,7 +121,7 @@ async def serve(data: Path, retry_backoff: int, image: str) -> None:
     runner = {"launcher": "docker", "image": image} if image else {}
     config = hosting.config(data, host={"sweep_every": 0.5}, runner=runner)
     bot = DurableBot(data)
-    launcher = DockerLauncher(config.runner) if image else ProcessLauncher(clocks.__name__)
+    launcher = DockerLauncher(config.runner) if image else ForkedLauncher(clocks.__name__)
     parts = Parts(ThreadDisk(), launcher, clocks.clock_of(data))
     host = Host(config, Bots({bot.channel_type: bot}), parts)
     await host.serve()

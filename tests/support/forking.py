@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing
+import ctypes
+import importlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
@@ -20,11 +22,17 @@ from typing import Any, cast
 
 from host.runners.launch.base import LaunchError, RunnerSpec
 from host.runners.launch.logs import open_log
-from host.runners.launch.process import ProcessLauncher, _environment
+from host.runners.launch.process import ProcessLauncher, _environment, _passed_on
+from host.runners.launch.warm import Kind, Warm
 from tests.support import commands
+
+# By what is found who is a runner, and whose.
+MARKS = ("DOVECOTE_INSTALLATION", "DOVECOTE_INCARNATION", "DOVECOTE_SESSION_DIR")
 
 
 class ForkedLauncher(ProcessLauncher):
+    """Its runners are seen as all are: in a session of their own, with what was put into their environment."""
+
     async def _spawn(self, spec: RunnerSpec, arguments: Sequence[str]) -> asyncio.subprocess.Process:
         try:
             os.close(await asyncio.to_thread(open_log, spec.log))
@@ -32,7 +40,17 @@ class ForkedLauncher(ProcessLauncher):
             raise LaunchError(
                 f"the runner's process could not be started: {error}", transient=True
             ) from error
-        return _forked(_runner, tuple(arguments), spec.folder.work, spec.log, _environment(spec))
+        files = (Path(os.devnull), spec.log)
+        return _forked(_runner, self._module, tuple(arguments), spec.folder.work, files, _environment(spec))
+
+    async def _warmed(self, kind: Kind) -> Warm:
+        ours, theirs = socket.socketpair()
+        environment = {**_passed_on(), "DOVECOTE_INSTALLATION": kind.installation}
+        with theirs:
+            files = (commands.Given(theirs.fileno()), Path(os.devnull))
+            arguments = ("--warm", kind.provider)
+            process = _forked(_runner, self._module, arguments, Path("/"), files, environment)
+        return Warm(process, ours)
 
 
 def dovecote(
@@ -63,11 +81,7 @@ def _served(
 
 
 def _forked(target: Callable[..., None], *job: object) -> asyncio.subprocess.Process:
-    process: BaseProcess = commands.forked.Process(target=target, args=job, daemon=True)
-    process.start()
-    # Another thread that starts a process looks after all of these, and two that look at once lose how one ended.
-    vars(multiprocessing.process)["_children"].discard(process)
-    return cast(asyncio.subprocess.Process, _Forked(process))
+    return cast(asyncio.subprocess.Process, _Forked(commands.begun(target, *job)))
 
 
 class _Forked:
@@ -104,9 +118,26 @@ class _Forked:
             self._ended.set_result(255 if code is None else code)
 
 
-def _runner(arguments: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str]) -> None:
-    commands.settle(folder, environment, (Path(os.devnull), log), own_session=True)
+def _runner(
+    module: str,
+    arguments: Sequence[str],
+    folder: Path,
+    files: Sequence[Path | int],
+    environment: Mapping[str, str],
+) -> None:
+    commands.settle(folder, environment, files, own_session=True)
+    _show(environment)
     sys.argv = ["runner", *arguments]
-    from runner.__main__ import main
-
+    main = importlib.import_module("runner.__main__" if module == "runner" else module).main
     sys.exit(main())
+
+
+def _show(environment: Mapping[str, str]) -> None:
+    """To whoever looks into /proc for runners: the kernel shows what stands where a program found it at its beginning."""
+    stat = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = int(stat[47]), int(stat[48])
+    marks = sorted(environment.items(), key=lambda named: not named[0].startswith(MARKS))
+    shown = b"".join(f"{name}={value}\0".encode() for name, value in marks)[: end - start]
+    assert all(f"{name}={value}".encode() in shown for name, value in marks if name in MARKS)
+    ctypes.memset(start, 0, end - start)
+    ctypes.memmove(start, shown, len(shown))

@@ -6,7 +6,6 @@ the first hour.
 
 from __future__ import annotations
 
-import multiprocessing
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -36,13 +35,10 @@ class Dovecote(subprocess.Popen[Any]):
         theirs = [stream if end < 0 else end for stream, end in enumerate((ours[0], ours[3], ours[5]))]
         files = tuple(commands.Given(end) for end in theirs)
         job = (tuple(arguments), folder, dict(environment), files, 0, None, bool(given[-2]))
-        self._process = commands.forked.Process(target=commands.child, args=job, daemon=True)
         try:
-            self._process.start()
+            self._process = commands.begun(commands.child, *job)
         finally:
             self._close_pipe_fds(*ours)  # type: ignore[attr-defined]
-        # Another thread that starts a process looks after all of these, and two that look at once lose how one ended.
-        vars(multiprocessing.process)["_children"].discard(self._process)
         self.pid = self._process.pid or 0
         self._child_created = True
 
