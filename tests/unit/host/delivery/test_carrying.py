@@ -19,17 +19,19 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.rows import NewMessage, Question
 from host.registry import sessions
+from host.registry.db import HostDB
 from host.registry.nodes import Node
 from host.registry.port import Registry
 from host.registry.sessions import Session, Sessions
-from runner import maintain
+from runner import maintain, turn
 from runner.inbound import InboundReader
 from runner.outbound import Emitted, OutboundWriter
-from sessiondb import Address, Status, content
+from sessiondb import Address, SessionFolder, Status, Unavailable, content
 from tests.support.postgres import Server
 
 PLACE = Address("memory", "w", "c")
 NOW = 1_000_000  # ms
+COUNT = "SELECT count(*) FROM mailbox_copies"
 ASKED = Question("m3:ask", "key", ("U1",), 0, approval=False)
 ALL = {
     "transcript": "SELECT * FROM transcript ORDER BY step",
@@ -214,3 +216,103 @@ async def test_a_file_that_is_another_one_is_copied_anew(postgres: Server, tmp_p
         postgres.says(url, "UPDATE sessions SET carried = 'eve'")  # another node had it since
     async with living(url, tmp_path, "bob") as bob:
         assert bob.has()["transcript"] == []
+
+
+async def test_a_node_that_leads_no_more_copies_nothing_and_tells_nobody(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.database()
+    async with living(url, tmp_path, "ada") as ada:
+        await ada.begin("m1")
+        await ada.carrier.release(ada.session, outcome())
+        before = postgres.says(url, COUNT)
+        ada.answer("m1")
+        postgres.says(url, "UPDATE leader SET epoch = epoch + 1")
+        for _ in range(2):  # what was collected waits, and whoever asks hears the same
+            with pytest.raises(Unavailable, match="another host leads"):
+                await ada.carrier.release(ada.session, outcome("m1"))
+        with pytest.raises(Unavailable, match="another host leads"):
+            await ada.carrier.before_an_effect(ada.session)
+    assert postgres.says(url, COUNT) == before
+
+
+async def test_a_step_that_is_too_large_is_a_note_of_that_and_its_turn_is_whole_beside_it(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(outbound, "_STEPS", outbound._STEPS.replace(str(outbound.LARGEST_STEP), "300"))
+    url = postgres.database()
+    async with living(url, tmp_path, "ada") as ada:
+        await ada.begin("m1")
+        ada.runner.start_call("turn-m1", "c1", json.dumps({"name": "bash", "arguments": {}}), "bash", 1)
+        ada.runner.finish_call("turn-m1", "c1", json.dumps({"text": "x" * 400}), ())
+        ada.answer("m1")
+        await ada.carrier.release(ada.session, outcome("m1"))
+    assert "Step 3 is too large to be copied" in caplog.text
+    async with living(url, tmp_path, "bob") as bob:
+        steps = bob.runner.history()
+    assert [step.kind for step in steps] == ["user", "tool_call", "note", "final"]
+    assert "on another machine" in steps[2].content
+    assert turn.gate_output(steps) is None  # it is read like any other note
+
+
+async def test_what_no_file_can_hold_is_left_out_of_the_one_that_is_made(
+    postgres: Server, tmp_path: Path
+) -> None:
+    """A container wrote it, and the database has it as it was."""
+    url = postgres.database()
+    async with living(url, tmp_path, "ada") as ada:
+        await ada.begin("m1")
+        ada.answer("m1")
+        await ada.carrier.release(ada.session, outcome("m1"))
+        left = ada.has()
+    for part, number, columns in (
+        ("step", 900, ["turn", "no kind", "", "{}", 1]),
+        ("step", 901, ["turn", None, "", "{}", 1]),
+        ("out", 902, ["even", "", "", "chat", 1, 0, "{}"]),
+        ("ack", 0, ["asleep", "i", 1, "t", ""]),
+    ):
+        content_ = json.dumps(columns)
+        postgres.says(
+            url,
+            "INSERT INTO mailbox_copies (session_id, part, number, name, content)"
+            f" SELECT id, '{part}', {number}, 'odd', '{content_}' FROM sessions",
+        )
+    async with living(url, tmp_path, "bob") as bob:
+        assert bob.has() == left
+
+
+async def test_a_file_that_is_begun_anew_is_copied_from_its_first_step(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.database()
+    async with living(url, tmp_path, "ada") as ada:
+        for id_ in ("m1", "m2"):
+            await ada.begin(id_)
+            ada.answer(id_)
+        await ada.carrier.release(ada.session, outcome("m1", "m2"))
+        ada.runner.close()
+        ada.session.folder.outbound_db.unlink()
+        await ada.carrier.prune(ada.session, everything=True)
+        assert await ada.carrier.release(ada.session) == []  # nobody has written yet
+        assert postgres.says(url, "SELECT carried = node FROM sessions") == "t"
+        assert postgres.says(url, COUNT) == "0"
+        inbound = InboundReader(ada.session.folder.inbound_db)
+        ada.runner = OutboundWriter(ada.session.folder.outbound_db, inbound, "ada", lambda: NOW)
+        await ada.begin("m3")
+        await ada.carrier.release(ada.session, outcome())
+        assert "m3" in postgres.says(
+            url, "SELECT content FROM mailbox_copies WHERE part = 'step' AND number = 1"
+        )
+        inbound.close()
+
+
+async def test_a_machine_that_shares_with_nobody_neither_reads_nor_writes_for_copies(db: HostDB) -> None:
+    def reader(_: Session) -> outbound.OutboundReader:
+        raise AssertionError
+
+    carrier = Carrier(db, Mailboxes(ThreadDisk(), db, lambda: NOW), reader)
+    folder = SessionFolder(Path("/nowhere"))
+    session, done = Session("s", "default", PLACE, "public", folder), outcome("m1")
+    assert await carrier.release(session, done) == [done]
+    await carrier.before_an_effect(session)
+    await carrier.prune(session, everything=True)
