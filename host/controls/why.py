@@ -78,7 +78,8 @@ def find(connection: Statements, data: Path, name: str) -> list[Found]:
 
 
 def _folded(connection: Statements, found: list[Found]) -> list[Found]:
-    """One story per message: what its author made of it later is told in it, not beside it."""
+    """One story per message: what its author made of it later is told in it, not beside it, and who asks for a message does not
+    mean what others thought of it."""
     stories: dict[object, Found] = {}
     for entry in found:
         if entry.event_class in CHANGES and entry.platform_message_id:
@@ -86,7 +87,8 @@ def _folded(connection: Statements, found: list[Found]) -> list[Found]:
             same = [other for other in (_found(*row) for row in rows) if _of_one(other, entry)]
             entry = min(same or [entry], key=lambda other: (other.event_class in CHANGES, other.received_at))
         stories.setdefault(entry.message_id, entry)
-    return list(stories.values())
+    kept = list(stories.values())
+    return [one for one in kept if one.event_class != "reaction" or not any(_of_one(o, one) for o in kept)]
 
 
 def _of_one(one: Found, other: Found) -> bool:

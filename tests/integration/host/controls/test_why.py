@@ -119,11 +119,15 @@ async def test_what_its_author_did_to_a_message_is_told(tmp_path: Path, screen: 
         said = await bot.say("c", "hello", platform_message_id="p1", natural_id="p1")
         async with asyncio.timeout(TIMEOUT):
             await host.settled(said.message_id)
+        liked = bot.event("c", "", platform_message_id="p1")
+        liked = replace(liked, event_class=EventClass.REACTION, natural_id="p1:U2:x:+", value=":x:")
+        await host.ingest(liked)
         gone = bot.event("c", "", platform_message_id="p1")
         gone = replace(gone, event_class=EventClass.DELETE, natural_id="p1")
         await host.ingest(gone)
-    tell(tmp_path, said.message_id)
+    tell(tmp_path, "p1")  # which is the reaction's, too
     assert "deleted" in screen.getvalue()
+    assert liked.message_id not in screen.getvalue()
     tell(tmp_path, gone.message_id)  # the deletion's own id: it is told as the message's story
     assert screen.getvalue().count(f"{said.message_id} ") == 2
 
