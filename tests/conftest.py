@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from tests.support.grouping import pytest_collection_finish
@@ -23,6 +25,15 @@ __all__ = [
     "pytest_terminal_summary",
     "pytest_testnodedown",
 ]
+
+
+gc.disable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """What is collected stays to the end: the collector need not look at it on the way."""
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
