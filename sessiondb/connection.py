@@ -103,8 +103,11 @@ def open_reader(path: Path, *, defensive: bool = False, through: str | None = No
             connection.pragma("trusted_schema", 0)
             if defensive:
                 _harden(connection)
+            holds = _holds(
+                connection
+            )  # first: its owner may be making the file, and what has tables has a version then
             found = int(str(connection.pragma("user_version")))
-            foreign = found < 0 or (found == 0 and _holds(connection))
+            foreign = found < 0 or (found == 0 and holds)
     if found != CONTRACT:
         connection.close()
         if found == 0 and not foreign:
@@ -228,10 +231,11 @@ def _holds(connection: apsw.Connection) -> bool:
 
 
 def _migrate(connection: apsw.Connection, path: Path, schema: str) -> None:
+    holds = _holds(connection)
     found = int(str(connection.pragma("user_version")))
     if found > CONTRACT:
         raise Incompatible(path, found, CONTRACT)
-    if found < 0 or (found == 0 and _holds(connection)):
+    if found < 0 or (found == 0 and holds):
         raise Damaged(path, NO_VERSION)
     if found == CONTRACT:
         return
