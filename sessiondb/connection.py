@@ -103,9 +103,8 @@ def open_reader(path: Path, *, defensive: bool = False, through: str | None = No
             connection.pragma("trusted_schema", 0)
             if defensive:
                 _harden(connection)
-            holds = _holds(
-                connection
-            )  # first: its owner may be making the file, and what has tables has a version then
+            # First: its owner may be making the file, and what has tables by now has a version a moment later.
+            holds = _holds(connection)
             found = int(str(connection.pragma("user_version")))
             foreign = found < 0 or (found == 0 and holds)
     if found != CONTRACT:
