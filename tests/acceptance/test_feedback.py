@@ -86,7 +86,8 @@ async def test_a_form_that_is_sent_without_words_counts_also_where_the_press_beh
     pressed = office.slack.judge(office.bob, answer, "negative")
     view = await office.slack.wait_until(lambda: form(office), PATIENCE)
     assert view is not None
-    await office.slack.wait_until(lambda: pressed.state == "given_up", PATIENCE)
+    await pressed.acknowledged()
+    await office.slack.wait_until(lambda: office.slack.ephemerals(office.bob), PATIENCE)  # they are told so
     assert await counted(office) == []
     office.slack.faults.clear()
     await office.slack.submit_view(office.bob, view, {}).acknowledged()
