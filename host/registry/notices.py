@@ -83,7 +83,8 @@ def direct(channel_type: str, workspace_id: str) -> Address:
 
 
 def of_quarantine(session_id: str) -> str:
-    """Kept while the session's outbound.db cannot be read: it is said once, whatever is started anew meanwhile."""
+    """Kept while the session's outbound.db cannot be read: it is said once, whatever is started anew meanwhile, and by names that
+    begin so to whoever writes later."""
     return f"damaged:{session_id}:outbound"
 
 

@@ -160,4 +160,5 @@ def test_what_is_not_well_is_said_above_the_prompt_and_one_can_talk_all_the_same
     window.see(["TZ=Mars/Olympus is none that this machine knows", " or unset TZ."][0][:40])
     window.enter("hello")
     window.see("hello", times=2)
+    window.until(lambda: "working…" not in window.all, "the end of the status")
     assert window.leave() == 0

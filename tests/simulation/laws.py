@@ -30,6 +30,10 @@ MOST_ATTEMPTS = 5
 WARNING = "⚠️"
 WAITS = "⚠️ I cannot start right now"
 UNUSABLE = "⚠️ I cannot use this conversation's records"
+DAMAGED, LOOK = (
+    "⚠️ This conversation's records are damaged",
+    "to look (",
+)  # the chunks of what is told of a quarantine
 ALONE = direct("sim", "w")  # where a person is told of what cannot be said in its place
 # What topics count by themselves, and what may be said again about something else.
 ALIKE = (
@@ -173,7 +177,10 @@ class _Laws:
                 named := NAMED.search(text)
             ):  # what is told once a day, and a clock may have been set to another, or what was told is forgotten
                 of = "unusable" if text.startswith(UNUSABLE) else "no-start"
+                of = "damaged" if text.startswith(LOOK) else of  # again to whoever writes later, once an hour
                 times = max(1, sum(one.startswith(f"{of}:{named[1]}") for one in self._told))
+            if text.startswith(DAMAGED):  # whose conversation it is stands in the chunk behind it
+                times = sum(one.startswith("damaged:") for one in self._told)
             if about == f" {ALONE}":  # which question it was about is not said: once for each
                 times = sum(one.startswith("unanswered:") for one in self._abouts)
             if text == DELETED:  # once for each question that was taken back
