@@ -32,11 +32,11 @@ from tests.simulation.outcome import Law
 from tests.simulation.patches import Patch
 from tests.simulation.platform import Post, bytes_of
 from tests.simulation.processes import point, start_in
+from tests.simulation.records import Session, rows_of
 from tests.simulation.topics import Topic
 
 if TYPE_CHECKING:
     from runner.settings import Settings
-    from tests.simulation.laws import Session
 
 HOUR, DAY = 3_600_000, 86_400_000  # ms
 MICRO = 1_000_000
@@ -285,8 +285,6 @@ class Budgeted(Topic):
         await budgets.settle(reserved, Usage(), self.price, estimated=False)
 
     def check(self, sessions: list[Session]) -> None:
-        from tests.simulation.laws import rows_of
-
         spent = sum(row["cost"] for row in rows_of(self.world.data / "host.db", "SELECT cost FROM spent"))
         made = sum(self.calls.values())
         self.world.outcome.counted["calls that were paid"] += made

@@ -18,7 +18,7 @@ from tests.simulation.patches import Patch
 from tests.simulation.platform import Post
 
 if TYPE_CHECKING:
-    from tests.simulation.laws import Session
+    from tests.simulation.records import Session
     from tests.simulation.world import World
 
 TO_A_SEED = (1, 2)
