@@ -45,7 +45,7 @@ class Answers:
         def session_of(connection: Statements) -> Session | None:
             if inbox.find(connection, event.key) is not None:
                 return None
-            return self._session(connection, event.session_id)
+            return self._registry.one(connection, event.session_id)
 
         session = await self._db.read(session_of)
         if session is None:
@@ -56,7 +56,4 @@ class Answers:
 
     def _asked(self, connection: Statements, key: str) -> tuple[tuple[str, Address] | None, Session | None]:
         found = asked.find(connection, key)
-        return found, self._session(connection, found[0]) if found is not None else None
-
-    def _session(self, connection: Statements, id_: str) -> Session | None:
-        return next(iter(self._registry.load(connection, "id = ?", (id_,))), None)
+        return found, self._registry.one(connection, found[0]) if found is not None else None

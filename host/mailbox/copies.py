@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from host.registry.port import Statements
+from host.registry.port import Bindings, Statements
 
 STEP, OUT, ACK, DONE, STATE = "step", "out", "ack", "done", "state"
 IN, ASK = "in", "ask"  # of inbound.db: messages and questions (`belongings`)
@@ -64,8 +64,8 @@ def known(connection: Statements, session_id: str, node: str) -> Known:
         found.step, found.latest = int(step[0]), str(step[1])
         [(size,)] = connection.execute(_SIZE, (session_id,)).fetchall()
         found.size = int(size)
-    for part, number, name, content in connection.execute(_BUT_STEPS, (session_id,)).fetchall():
-        note(found, Copy(str(part), int(number), str(name), str(content)))
+    for copy in _copies(connection, _BUT_STEPS, (session_id,)):
+        note(found, copy)
     found.done = {str(name) for (name,) in connection.execute(_DONE, (session_id,)).fetchall()}
     return found
 
@@ -123,13 +123,16 @@ def are_whole(connection: Statements, session_id: str) -> bool:
 def portion(connection: Statements, session_id: str, after: Copy | None) -> list[Copy]:
     """In order, behind `after`."""
     behind = ("", 0, "") if after is None else after[:3]
-    rows = connection.execute(_PORTION, (session_id, *behind, PORTION)).fetchall()
-    return [Copy(str(part), int(number), str(name), str(content)) for part, number, name, content in rows]
+    return _copies(connection, _PORTION, (session_id, *behind, PORTION))
 
 
 def belongings(connection: Statements, session_id: str) -> list[Copy]:
     """Of inbound.db."""
-    rows = connection.execute(_BELONGINGS, (session_id,)).fetchall()
+    return _copies(connection, _BELONGINGS, (session_id,))
+
+
+def _copies(connection: Statements, sql: str, bindings: Bindings) -> list[Copy]:
+    rows = connection.execute(sql, bindings).fetchall()
     return [Copy(str(part), int(number), str(name), str(content)) for part, number, name, content in rows]
 
 
