@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ from host.delivery import attempts, policy
 from host.folders.disk import ThreadDisk
 from host.live import policy as live_policy
 from host.ports.bot import Bots, Delivery, Receipt
-from host.ports.events import Author, EventClass, InboundEvent
+from host.ports.events import EventClass, InboundEvent
 from host.runners.launch.process import ProcessLauncher
-from sessiondb import Address, content
+from sessiondb import content
 from tests.support import clocks, durable, hosting
 
 TOOLS = ["bash", "send_file", "ask_user_question", "schedule_task"]
@@ -35,16 +36,10 @@ class Bot(durable.DurableBot):
     def event(self, number: int, said: dict[str, Any]) -> InboundEvent:
         if "answers" not in said:
             return super().event(number, said)
-        return InboundEvent(
-            event_class=EventClass.ANSWER,
-            address=Address("durable", "w", said["channel"]),
-            natural_id=said["answers"],
-            author=Author(f"U-{said['channel']}", "Ada"),
-            at=1_700_000_000_000 + number,
-            refers_to=said["answers"],
-            value=said["text"],
-            privacy="dm",
-        )
+        question, choice = said["answers"], said["text"]
+        given = super().event(number, {"channel": said["channel"], "id": question, "text": ""})
+        answered = {"event_class": EventClass.ANSWER, "refers_to": question, "value": choice}
+        return replace(given, platform_message_id="", **answered)
 
     def render(
         self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()

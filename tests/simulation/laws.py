@@ -28,7 +28,8 @@ UNUSABLE = "⚠️ I cannot use this conversation's records"
 DAMAGED, LOOK = (
     "⚠️ This conversation's records are damaged",
     "to look (",
-)  # the chunks of what is told of a quarantine
+)  # the chunks of a quarantine's notice
+TOLD_OF = ((UNUSABLE, "unusable"), (LOOK, "damaged"))  # how notices of what names its conversation are named
 ALONE = direct("sim", "w")  # where a person is told of what cannot be said in its place
 # What topics count by themselves, and what may be said again about something else.
 ALIKE = (
@@ -157,8 +158,7 @@ class _Laws:
             if (
                 named := NAMED.search(text)
             ):  # what is told once a day, and a clock may have been set to another, or what was told is forgotten
-                of = "unusable" if text.startswith(UNUSABLE) else "no-start"
-                of = "damaged" if text.startswith(LOOK) else of  # again to whoever writes later, once an hour
+                of = next((of for words, of in TOLD_OF if text.startswith(words)), "no-start")
                 times = max(1, sum(one.startswith(f"{of}:{named[1]}") for one in self._told))
             if text.startswith(DAMAGED):  # whose conversation it is stands in the chunk behind it
                 times = sum(one.startswith("damaged:") for one in self._told)

@@ -16,12 +16,18 @@ from host.config import Config
 from host.folders.disk import ThreadDisk
 from host.ports.bot import Bots
 from host.runners.launch.base import Launcher
+from sessiondb import SessionError
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.forking import ForkedLauncher
 
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def ended(error: SessionError) -> None:
+    """For a registry to call that nobody is to take over."""
+    raise AssertionError(error)
 
 
 def config(data: Path, **sections: Any) -> Config:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,14 @@ from host.registry.db import HostDB
 
 
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[HostDB]:
-    disk = ThreadDisk()
+def disk() -> Iterator[ThreadDisk]:
+    made = ThreadDisk()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def db(tmp_path: Path, disk: ThreadDisk) -> AsyncIterator[HostDB]:
     opened = await HostDB.open(tmp_path / "host.db", disk)
     yield opened
     await opened.close()
-    disk.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -12,22 +12,10 @@ from host.folders.disk import ThreadDisk
 from host.registry import ahead, elsewhere
 from host.registry.port import Registry
 from runner.settings import Settings, SettingsError
-from sessiondb import SessionError
-from tests.support.hosting import now_ms
+from tests.support.hosting import ended, now_ms
 from tests.support.postgres import Server
 
 HOUR = 3_600_000  # ms
-
-
-@pytest.fixture
-def disk() -> Iterator[ThreadDisk]:
-    made = ThreadDisk()
-    yield made
-    made.close()
-
-
-def ended(error: SessionError) -> None:
-    raise AssertionError(error)
 
 
 @pytest.fixture

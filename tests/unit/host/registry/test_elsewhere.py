@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,21 +14,11 @@ from host.registry import elsewhere, nodes
 from host.registry.db import beside, open_host_db, open_registry
 from host.registry.where import ELSEWHERE
 from host.upkeep.backups.making import BackupError, make
-from sessiondb import SessionError, Unavailable
+from sessiondb import Unavailable
+from tests.support.hosting import ended
 from tests.support.postgres import Server
 
 SOMEWHERE = "postgresql://dovecote@/d?host=/nowhere"
-
-
-@pytest.fixture
-def disk() -> Iterator[ThreadDisk]:
-    made = ThreadDisk()
-    yield made
-    made.close()
-
-
-def ended(error: SessionError) -> None:
-    raise AssertionError(error)
 
 
 async def test_without_a_setting_it_is_a_file_in_the_folder(tmp_path: Path, disk: ThreadDisk) -> None:

@@ -19,7 +19,8 @@ from host.registry import db, sessions
 from host.registry.db import HostDB, open_host_db, open_registry
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Sessions
-from sessiondb import Address, Full, Incompatible, SessionError, Unavailable
+from sessiondb import Address, Full, Incompatible, Unavailable
+from tests.support.hosting import ended
 from tests.support.postgres import Server
 
 PLACE = Address("memory", "w", "c")
@@ -41,10 +42,6 @@ def on_postgresql(request: pytest.FixtureRequest) -> Opened:
     from host.registry.postgresql import PostgreSQL  # an extra's, where there is one
 
     url = server.database()
-
-    def ended(error: SessionError) -> None:
-        raise AssertionError(error)
-
     return lambda disk: PostgreSQL.open(url, disk, ended, Node("n1", "here"))
 
 
