@@ -10,13 +10,13 @@ from pathlib import Path
 
 from host.cli import listing
 from host.cli.ending import NothingFoundError
-from host.registry import leases, nodes
+from host.registry import nodes
 from host.registry.extra import by_extra
 from host.registry.nodes import Seen
 from host.registry.port import Beside
 from host.registry.where import NotYet, noted
 
-SILENT = int((leases.LEASE + leases.GRACE) * 1000)  # ms without a beat: the lease of such a node is over
+SILENT = 10_000  # ms without a beat after which nobody counts on a node
 DEADLINE = 60.0  # s in which another node serves
 LOOK = 0.2  # s between two looks
 ALONE = "There is this machine alone: [cluster] names no database, or no host has run on it."

@@ -22,7 +22,6 @@ from host.delivery import attempts, policy
 from host.folders.disk import ThreadDisk
 from host.live import policy as live_policy
 from host.ports.bot import Bots
-from host.registry import leases
 from host.runners.launch.process import ProcessLauncher
 from tests.support import clocks, forking, hosting
 from tests.support.durable import DurableBot, append, lines
@@ -151,6 +150,8 @@ async def _serve(platform: Path, data: Path, url: str) -> None:
     policy.GRACE = 200  # the platform answers at once here
     attempts.RETRY_BACKOFF = 100
     live_policy.OPEN_AFTER = 0.1  # turns are short here
+    from host.registry import leases  # an extra's, where there is one
+
     leases.LEASE, leases.GRACE, leases.BEAT = 3.0, 0.5, 0.3
     config = hosting.config(
         data,
