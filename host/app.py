@@ -245,6 +245,11 @@ class Host:
         await self._renew_seals(db)
         own = await db.write(installation.load)
         self.house = house = assemble(self._settings, self._bots, self._parts, db, own, self._stopping)
+        try:
+            await house.records.spaces.begin(own.id)
+        except SessionError:
+            await db.close()  # whoever stands by serves at once
+            raise
         if unsettled := await house.budgets.charge_unsettled():
             log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})
         await house.ingress.stores.begin()

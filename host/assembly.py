@@ -58,6 +58,7 @@ from host.live.draining import Draining
 from host.live.progress import ProgressBoard
 from host.mailbox.open import Mailboxes, Records
 from host.mailbox.questions import Approvers
+from host.mailbox.spaces import Spaces
 from host.ports.bot import Bots
 from host.ports.findings import Finding
 from host.ports.outlet import Outlet
@@ -167,7 +168,7 @@ def assemble(
 ) -> House:
     """`stopping` is set when nobody is to be woken any more."""
     config, now, data = settings.config, parts.now, Path(settings.config.data).resolve()
-    records = Records(db, Sessions(data), Mailboxes(parts.disk, db, now))
+    records = _records(config, db, parts.disk, now)
     mailboxes, lives, stations = records.mailboxes, Lives(), Stations(now, parts.spans)
     news, due = Outlet[Session](), Outlet[Session]()  # its files may hold more; a task has work for it
     languages = Languages(settings, db, now)
@@ -217,6 +218,12 @@ def assemble(
         ordered,
         service,
     )
+
+
+def _records(config: Config, db: Registry, disk: Disk, now: Callable[[], int]) -> Records:
+    common = config.cluster.workspaces if config.cluster is not None else None
+    sessions = Sessions(Path(config.data).resolve(), common)
+    return Records(db, sessions, Mailboxes(disk, db, now), Spaces(db, sessions))
 
 
 def _ordered(

@@ -6,6 +6,7 @@ import math
 import re
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -190,6 +191,13 @@ def _database(url: str) -> str:
     return url
 
 
+def _shared(folder: Path | None) -> Path | None:
+    """Nodes begin in folders of their own: a relative one would be another on each."""
+    if folder is not None and (not folder.is_absolute() or ".." in folder.parts):
+        raise refused(f"{str(folder)!r} is no whole path", "Write one from the root, such as /mnt/dovecote")
+    return folder
+
+
 def _engine(address: str) -> str:
     if (
         not address
@@ -277,6 +285,7 @@ VaultAddress = Annotated[str, AfterValidator(_address("http://127.0.0.1:10254", 
 SlackAddress = Annotated[str, AfterValidator(_address("https://slack.com/api/", "http", "https", end="/"))]
 DiscordAddress = Annotated[str, AfterValidator(_address("https://discord.com/api/v10", "http", "https"))]
 GatewayAddress = Annotated[str, AfterValidator(_address("wss://gateway.discord.gg/", "ws", "wss"))]
+SharedFolder = Annotated[Path | None, AfterValidator(_shared)]
 DatabaseAddress = Annotated[str, AfterValidator(_database)]
 EngineAddress = Annotated[str, AfterValidator(_engine)]
 PublicAddress = Annotated[str, AfterValidator(_public)]

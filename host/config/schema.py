@@ -32,6 +32,7 @@ from host.config.kinds import (
     PublicAddress,
     Seconds,
     SecretShape,
+    SharedFolder,
     SlackAddress,
     Team,
     UnitPrice,
@@ -442,6 +443,7 @@ class Cluster(_Model):
     """Off unless the section is there. Needs the extra `cluster`."""
 
     database: DatabaseAddress  # of PostgreSQL; its password is in PGPASSWORD
+    workspaces: SharedFolder = None  # of all nodes; None: each has its own, and packs are in the database
 
 
 class Config(_Model):

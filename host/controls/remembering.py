@@ -15,8 +15,8 @@ from pathlib import Path
 from host.config.settings import Settings
 from host.controls.handing import taking_part
 from host.folders import notes
-from host.folders.disk import Disk
 from host.folders.notes import Line, Note
+from host.folders.share import Unfit
 from host.governance import access, audit, rules, sight, words
 from host.intake import router
 from host.mailbox.open import Records
@@ -68,11 +68,11 @@ class Loss:
 
 
 class Remembering:
-    def __init__(self, settings: Settings, records: Records, disk: Disk, now: Callable[[], int]) -> None:
+    def __init__(self, settings: Settings, records: Records, now: Callable[[], int]) -> None:
         self._settings = settings
         self._db = records.db
         self._sessions = records.sessions
-        self._disk = disk
+        self._spaces = records.spaces
         self._now = now
 
     async def told(self, viewer: Viewer, text: str) -> str:
@@ -80,7 +80,7 @@ class Remembering:
         place = await self._db.read(lambda connection: self._place(connection, viewer))
         word, rest = _halves(text)
         if word not in (FORGET, CORRECT):
-            return _listed(*await self._disk.run(notes.read, place.root), looked_for=text.strip())
+            return _listed(*await self._read(place), looked_for=text.strip())
         if place.common and not sight.is_owner(self._settings.config.access, viewer):
             raise Forbidden(OWNERS_ONLY)
         mark, rest = _halves(rest)
@@ -127,7 +127,7 @@ class Remembering:
             raise Forbidden(HOW_TO_CORRECT)
         if len(text) > LONGEST_CORRECTION:
             raise Forbidden(say("A line may have up to {most} characters.", most=number(LONGEST_CORRECTION)))
-        found, _ = await self._disk.run(notes.read, place.root)
+        found, _ = await self._read(place)
         note, line = _marked(found, mark)
         if line is None:
             raise Forbidden(HOW_TO_CORRECT)
@@ -142,7 +142,7 @@ class Remembering:
     async def _forget(self, viewer: Viewer, place: Place, mark: str, *, sure: bool) -> str:
         if not mark:
             raise Forbidden(HOW_TO_FORGET)
-        found, more = await self._disk.run(notes.read, place.root)
+        found, more = await self._read(place)
         if not found and not more:
             return NOTHING
         loss = (
@@ -158,11 +158,18 @@ class Remembering:
         await self._change(viewer, place, f"{loss.counted} forgotten", loss.change)
         return joined(" ", [say("It is forgotten."), STAYS])
 
+    async def _read(self, place: Place) -> tuple[list[Note], bool]:
+        """Raises `Forbidden`."""
+        try:
+            return await self._spaces.run(place.root, notes.read, place.root)
+        except Unfit as error:
+            raise Forbidden(NOT_NOW) from error
+
     async def _change(self, viewer: Viewer, place: Place, what: str, change: Callable[[], None]) -> None:
         detail, now = f"{place.agent} in {place.scope}: {what}", self._now()
         await self._db.write(lambda connection: audit.record(connection, viewer, "memory", detail, now))
         try:
-            await self._disk.run(change)
+            await self._spaces.run(place.root, change)
         except (notes.Changed, FileNotFoundError) as error:
             raise Forbidden(GONE) from error
         except OSError as error:

@@ -110,7 +110,7 @@ class Service:
         self.handing = handing
         self.greeting = Greeting(parts.settings, parts.records.db)
         self._laters = Laters(parts.settings, parts.records.db, parts.bots, desk, parts.languages, parts.now)
-        self._remembering = Remembering(parts.settings, parts.records, parts.disk, parts.now)
+        self._remembering = Remembering(parts.settings, parts.records, parts.now)
         self.queue = Queue(parts.records, parts.supervisor, parts.ingest, parts.saying.pay, parts.now)
 
     # ── who looks ────────────────────────────────────────────────────────────────────────────────────────

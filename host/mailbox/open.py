@@ -18,6 +18,7 @@ from host.folders.disk import Disk
 from host.mailbox import fence, ledger, moving, projecting, remaking, restoring, shape
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.rows import Entry
+from host.mailbox.spaces import Spaces
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
 from sessiondb import Damaged, Full, Unavailable
@@ -258,8 +259,9 @@ def _rename(path: Path, now: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """All that the host keeps: its own registry, the sessions in it, and their mailboxes."""
+    """All that the host keeps: its own registry, the sessions in it, their mailboxes and workspaces."""
 
     db: Registry
     sessions: Sessions
     mailboxes: Mailboxes
+    spaces: Spaces

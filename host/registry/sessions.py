@@ -150,8 +150,10 @@ _COLUMNS = (
 class Sessions:
     """Sessions by their rows in host.db, and where their folders are."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, common: Path | None = None) -> None:
+        """`common`: the folder that all nodes keep workspaces in; None where they are in the data folder."""
         self.data = data
+        self.common = common
         self._known: dict[str, Session] = {}
 
     def load(
@@ -172,7 +174,7 @@ class Sessions:
         return self.shared_by(session.agent, session.scope)
 
     def shared_by(self, agent: str, scope: str) -> Path:
-        return self.data / "workspaces" / agent / scope
+        return (self.common or self.data / "workspaces") / agent / scope
 
     def agent_folder(self, session: Session) -> Path:
         """Instructions and skills that an operator put there; need not exist."""

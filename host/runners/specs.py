@@ -30,6 +30,7 @@ class Specs:
         self._installation = installation
         self._db = records.db
         self._registry = records.sessions
+        self._spaces = records.spaces
         self._mailboxes = records.mailboxes
 
     async def spec(self, config: Config, session: Session, incarnation: str) -> RunnerSpec:
@@ -37,9 +38,8 @@ class Specs:
         agent = config.agents.get(session.agent)
         if agent is None:
             raise LaunchError(f"its agent {session.agent!r} is not configured any more", transient=False)
-        shared = self._registry.shared(session)
-        for folder in (shared, session.folder.work):
-            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        shared = await self._spaces.ready(session.agent, session.scope)
+        await asyncio.to_thread(session.folder.work.mkdir, parents=True, exist_ok=True)
         own = self._registry.agent_folder(session)
         decided = await self._decided(session)
         agent = narrowing.narrowed(agent, decided)
@@ -76,10 +76,10 @@ class Specs:
             session.id,
             incarnation,
             session.folder,
-            shared.resolve(),
+            shared,
             environment,
             Path(session.folder.root) / "runner.log",
-            _outline(environment, shared.resolve(), shown),
+            _outline(environment, shared, shown),
             shown,
         )
 

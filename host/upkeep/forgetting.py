@@ -234,8 +234,7 @@ class Forgetting:
         if kind is not Kind.SHARED:
             await asyncio.to_thread(_empty, session.folder.work)
         if kind is Kind.DM:
-            shared = self.records.sessions.shared(session)
-            await asyncio.to_thread(shutil.rmtree, shared, ignore_errors=True)
+            await self.records.spaces.erase(session.agent, session.scope)
         if session.address.channel_type == remains.CONSOLE:
             await asyncio.to_thread(remains.transcript, self._data, session.address.platform_id)
         await self._copies.forget(session)

@@ -6,14 +6,14 @@ it was written by agents: text is shown as text, everything else is only handed 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 from urllib.parse import quote
 
 from aiohttp import web
@@ -23,6 +23,7 @@ from host.controls.pausing import Pausing
 from host.folders import below
 from host.governance import audit, pauses, sight
 from host.governance.pauses import EVERYBODY
+from host.mailbox.open import Records
 from host.registry.port import Statements
 from host.registry.sessions import scope_name
 from host.web import looks
@@ -33,6 +34,9 @@ from host.web.places import Shown, place_of
 from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LONGEST_TEXT = 200_000  # bytes of a file that are shown
 LARGEST = 100_000_000  # bytes of a file that is handed over
@@ -57,8 +61,9 @@ class Folder:
 
 
 class Agents:
-    def __init__(self, page: Page, pausing: Pausing) -> None:
+    def __init__(self, page: Page, pausing: Pausing, records: Records) -> None:
         self._page = page
+        self._records = records
         self._pausing = pausing
         page.shows("/agents", self._list)
         page.does("/agents", self._brake)
@@ -117,7 +122,7 @@ class Agents:
         if request.query.get("as") == "file":
             return await self._handed(request, folder, path)
         try:
-            entries, more = await asyncio.to_thread(below.listing, folder.root, path)
+            entries, more = await self._looked(folder, below.listing, folder.root, path)
         except NotADirectoryError:
             return await self._text(visitor, folder, path)
         except (OSError, ValueError) as error:
@@ -130,7 +135,7 @@ class Agents:
 
     async def _text(self, visitor: Visitor, folder: Folder, path: str) -> web.StreamResponse:
         try:
-            data, size = await asyncio.to_thread(below.read, folder.root, path, LONGEST_TEXT)
+            data, size = await self._looked(folder, below.read, folder.root, path, LONGEST_TEXT)
         except (OSError, ValueError) as error:
             raise NotThere(NOTHING) from error
         text = "" if b"\0" in data else data.decode("utf-8", "replace")
@@ -149,7 +154,9 @@ class Agents:
         """In pieces, as it is read. A browser runs, shows and guesses nothing of it."""
         with contextlib.ExitStack() as stack:
             try:
-                descriptor, what = stack.enter_context(below.opened(folder.root, path))
+                opened = below.opened(folder.root, path)
+                descriptor, what = await self._looked(folder, opened.__enter__)
+                stack.push(opened)
             except (OSError, ValueError) as error:
                 raise NotThere(NOTHING) from error
             if what.st_size > LARGEST:
@@ -165,7 +172,7 @@ class Agents:
             response.content_length = what.st_size
             await response.prepare(request)
             try:
-                await _copied(descriptor, what.st_size, response)
+                await self._copied(folder, descriptor, what.st_size, response)
             except OSError as error:  # what has begun has no other answer any more: it ends before its length
                 told = {"action": "not_handed", "error": error.strerror or str(error)}
                 log.info("A file was handed over in part", extra=told)
@@ -197,12 +204,26 @@ class Agents:
                 f"work/{name}/-", f"working folder, {where}", self._data / "sessions" / name / "work"
             )
         where = await self._page.books.read(lambda registry: _whose(registry, shown))
-        root = self._data / "workspaces" / name / shown.scope
+        root = self._records.sessions.shared_by(name, shown.scope)
         return Folder(f"shared/{name}/{quote(shown.scope)}", f"memory and files of {name}, {where}", root)
 
     @property
     def _data(self) -> Path:
         return self._page.books.data
+
+    async def _looked(self, folder: Folder, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A workspace may lie on a network. Raises what the function raises, and `OSError`."""
+        return await self._records.spaces.run(folder.root, function, *args, **kwargs)
+
+    async def _copied(self, folder: Folder, descriptor: int, size: int, response: web.StreamResponse) -> None:
+        """Exactly so many bytes, whatever is written to the file meanwhile. Raises `OSError`."""
+        left = size
+        while left > 0:
+            piece = await self._looked(folder, os.read, descriptor, min(left, 1 << 18))
+            if not piece:
+                raise OSError(errno.ENODATA, "it became shorter meanwhile")
+            await response.write(piece)
+            left -= len(piece)
 
 
 def _may_look(seen: Seen, shown: Shown) -> bool:
@@ -217,17 +238,6 @@ def _whose(registry: Statements, shown: Shown) -> str:
         workspace = f" {address.workspace_id}" if address.workspace_id else ""
         return f"all public channels, {PLATFORMS.get(address.channel_type, address.channel_type)}{workspace}"
     return place_of(registry, shown, readable=True)
-
-
-async def _copied(descriptor: int, size: int, response: web.StreamResponse) -> None:
-    """Exactly so many bytes, whatever is written to the file meanwhile. Raises `OSError`."""
-    left = size
-    while left > 0:
-        piece = await asyncio.to_thread(os.read, descriptor, min(left, 1 << 18))
-        if not piece:
-            raise OSError(errno.ENODATA, "it became shorter meanwhile")
-        await response.write(piece)
-        left -= len(piece)
 
 
 def _scopes(registry: Statements, agent: str) -> Sequence[Shown]:

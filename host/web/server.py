@@ -55,7 +55,7 @@ class WebServer:
         Money(self._page)
         Owners(self._page, house.ordered.reloading)
         Queued(self._page, house.service.queue)
-        Agents(self._page, house.ordered.pausing)
+        Agents(self._page, house.ordered.pausing, house.records)
         Health(self._page, house.state, bots, look)
         Inside(self._page)
         Search(self._page, house.upkeep.feeding)

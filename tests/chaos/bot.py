@@ -69,9 +69,8 @@ async def serve(platform: Path, data: Path, url: str) -> None:
     attempts.RETRY_BACKOFF = 100
     live_policy.OPEN_AFTER = 0.5
     agent = {"provider": "mock", "options": {"tools": TOOLS}}
-    config = hosting.config(
-        data, host={"sweep_every": 1.0}, cluster={"database": url}, agents={"default": agent}
-    )
+    cluster = {"database": url, "workspaces": str(data.parent / "shared")}
+    config = hosting.config(data, host={"sweep_every": 1.0}, cluster=cluster, agents={"default": agent})
     bot = Bot(platform, data.name)
     parts = Parts(ThreadDisk(), ProcessLauncher(clocks.__name__), clocks.clock_of(data))
     await Host(config, Bots({bot.channel_type: bot}), parts).serve()

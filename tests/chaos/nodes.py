@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from host.folders import share
 from host.registry import nodes
 from tests.chaos import bot
 from tests.chaos.faults import Fault
@@ -94,6 +95,7 @@ class Nodes:
     async def up(self) -> AsyncIterator[None]:
         self.platform.mkdir()
         self.shared.mkdir()
+        (self.shared / share.MARK).touch()
         looking = []
         try:
             for number, (wire, node) in enumerate(zip(self._wires, self._nodes, strict=True)):

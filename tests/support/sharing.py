@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from host.app import Host
 from host.assembly import Parts
 from host.delivery import attempts, policy
+from host.folders import share
 from host.folders.disk import ThreadDisk
 from host.live import policy as live_policy
 from host.ports.bot import Bots
@@ -44,10 +45,8 @@ class Node:
         self.process: asyncio.subprocess.Process | None = None
 
     def lay(self) -> None:
-        """Its data folder, with the workspaces that all nodes share."""
-        if not self.data.exists():
-            self.data.mkdir()
-            (self.data / "workspaces").symlink_to(self.data.parent / "shared")
+        """Its data folder."""
+        self.data.mkdir(exist_ok=True)
 
     def start(self) -> None:
         self.lay()
@@ -89,6 +88,7 @@ class Sharing:
         self.ada, self.bob = (Node(self.platform, folder / name, url, _serve) for name in ("ada", "bob"))
         self.shared = folder / "shared"  # the workspaces of both, as on a share
         self.shared.mkdir()
+        (self.shared / share.MARK).touch()
         self._said = 0
 
     def say(self, channel: str, text: str) -> None:
@@ -156,7 +156,7 @@ async def _serve(platform: Path, data: Path, url: str) -> None:
     config = hosting.config(
         data,
         host={"sweep_every": 0.5},
-        cluster={"database": url},
+        cluster={"database": url, "workspaces": str(data.parent / "shared")},
         agents={"default": {"options": {"tools": ["bash"]}}},
     )
     bot = DurableBot(platform)

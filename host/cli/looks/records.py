@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from host.config import Config
+from host.folders import modes, share
 from host.gateway import fields, limits
 from host.gateway.budget import day_of
 from host.governance import words
+from host.mailbox import spaces
 from host.ports import faults
 from host.ports.findings import Finding
 from host.registry import elsewhere, installs, nodes, resumption
@@ -97,12 +99,34 @@ def _in_database(config: Config, data: Path, url: str, now: int) -> Seen:
     try:
         elsewhere.look(url)
         if not noted(data):
-            return Seen((Finding("Records", True, "the database answers: no host has run on it here"),))
+            first = Finding("Records", True, "the database answers: no host has run on it here")
+            return Seen((first, *_common(config, "")))
         with closing(open_registry(data)) as registry:
-            seen = _found(config, data, registry, now)
-            return Seen((*seen.findings, _node(data, registry)), seen.newest)
+            seen, common = _found(config, data, registry, now), _common(config, spaces.known_mark(registry))
+            return Seen((*seen.findings, _node(data, registry), *common), seen.newest)
     except SessionError as error:
         return Seen((Finding("Records", False, *_told_of(error), stops=True),))
+
+
+def _common(config: Config, known: str) -> Iterator[Finding]:
+    """The folder in which all nodes keep workspaces; `known`: what the database has of its mark."""
+    root = config.cluster.workspaces if config.cluster is not None else None
+    if root is None:
+        return
+
+    def look() -> str:
+        share.require(root, known)
+        share.require_writable(root)
+        return modes.openness(root)
+
+    try:
+        open_to = share.at_once(root, look)
+    except share.Unfit as error:
+        yield Finding("Workspaces", False, f"{root}: {error.problem}", error.remedy, stops=True)
+        return
+    yield Finding("Workspaces", True, f"{root}, which all nodes share" if known else f"{root} is new")
+    if open_to:
+        yield Finding("Workspaces", False, f"{root}: {open_to}", f"Run `chmod 700 {root}`")
 
 
 def _node(data: Path, registry: Statements) -> Finding:

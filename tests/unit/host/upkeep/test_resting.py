@@ -10,6 +10,7 @@ import pytest
 
 from host.folders.disk import ThreadDisk
 from host.mailbox.open import Mailboxes, Records
+from host.mailbox.spaces import Spaces
 from host.registry.db import HostDB
 from host.registry.sessions import Session, Sessions, upsert
 from host.schedule import index
@@ -23,7 +24,8 @@ NOW = 1_000
 class Bench:
     def __init__(self, data: Path, disk: ThreadDisk, db: HostDB) -> None:
         self.db = db
-        self.records = Records(db, Sessions(data), Mailboxes(disk, db, lambda: NOW))
+        known = Sessions(data)
+        self.records = Records(db, known, Mailboxes(disk, db, lambda: NOW), Spaces(db, known))
         self.resting = Resting(self.records, disk)
 
     async def session(self, name: str, *, task: bool = True) -> Session:

@@ -1,0 +1,82 @@
+"""Where several nodes keep what the conversations of a privacy scope share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from host.cli.looks import records
+from host.config import Config
+from host.folders import share
+from host.runners import sweep
+from sessiondb import SessionError
+from tests.fakes.platform import MemoryBot
+from tests.support.hosting import config, now_ms, serving
+from tests.support.postgres import Server
+from tests.support.viewing import answered
+from tests.support.waiting import eventually
+
+NOTE = f"@@call mock_append {json.dumps({'file': 'notes', 'line': 'remembered', 'shared': True})}\n"
+
+
+def settings(folder: Path, url: str, common: Path) -> Config:
+    return config(folder, cluster={"database": url, "workspaces": str(common)})
+
+
+def notes(folder: Path) -> list[str]:
+    return [line for path in folder.rglob("notes") for line in path.read_text().splitlines()]
+
+
+def seen(settings: Config) -> str:
+    found = records.look(settings, Path(settings.data), now_ms(), before_start=False).findings
+    return " ".join(one.sentence for one in found if one.what == "Workspaces")
+
+
+async def test_nodes_keep_workspaces_in_one_folder_and_begin_no_runner_and_no_service_where_it_is_not_mounted(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common, mark, bot = tmp_path / "mnt", tmp_path / "mnt" / share.MARK, MemoryBot()
+    ada, bob = (
+        settings(tmp_path / name, url, common) for url in [postgres.database()] for name in ("ada", "bob")
+    )
+
+    async def begins(node: Config) -> None:
+        async with serving(node, bot):
+            pass
+
+    with pytest.raises(SessionError, match="there is no such folder"):
+        await begins(ada)
+    common.mkdir(mode=0o700)
+    assert "it is a new one. Mount it; of a new one it is made once: touch" in seen(ada)
+    mark.touch()
+    monkeypatch.setattr(sweep, "START_BACKOFF", 50)  # ms
+    async with serving(ada, bot) as (host, _):
+        await answered(bot, "C1", f"{NOTE}one")
+        assert notes(common) == ["remembered"]
+        assert seen(ada) == f"Workspaces: {common}, which all nodes share."
+        [session] = host.house.records.sessions._known.values()
+        await host.house.supervisor.stop(session)
+        await eventually(lambda: not host.house.supervisor.lives)
+        known = mark.read_text()
+        common.rename(tmp_path / "gone")  # as when it is unmounted
+        common.mkdir()
+        await bot.say("C1", f"{NOTE}two")
+        await eventually(lambda: "is not mounted" in postgres.says(ada.cluster.database, FAILED))  # type: ignore[union-attr]
+        assert list(common.iterdir()) == []
+        common.rmdir()
+        (tmp_path / "gone").rename(common)
+        await bot.until(lambda: "two" in bot.said("C1"))
+    mark.write_text("another\n")
+    with pytest.raises(SessionError, match="it is another folder than the one that the nodes"):
+        await begins(bob)
+    assert "another folder" in seen(bob)
+    mark.write_text(known)
+    async with serving(bob, bot):
+        await answered(bot, "C1", f"{NOTE}three")
+    assert notes(common) == ["remembered"] * 3
+    assert not list(tmp_path.glob("*/workspaces"))
+
+
+FAILED = "SELECT start_error FROM sessions"

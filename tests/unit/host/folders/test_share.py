@@ -1,0 +1,91 @@
+"""The folder that nodes share: known by its mark, and never waited for without an end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from host.folders import share
+from host.folders.share import MARK, Patient, Unfit
+
+SOON = 0.1  # s
+
+
+@contextlib.contextmanager
+def hanging(path: Path) -> Iterator[None]:
+    """Whoever opens it waits for a writer, who comes in the end."""
+    os.mkfifo(path)
+    try:
+        yield
+    finally:
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+
+
+def test_a_folder_without_a_mark_is_no_share_and_gets_none(tmp_path: Path) -> None:
+    with pytest.raises(Unfit, match="there is no such folder"):
+        share.marked(tmp_path / "mnt")
+    with pytest.raises(Unfit, match="not mounted there, or it is a new one") as error:
+        share.claim(tmp_path, "i1")
+    assert error.value.remedy == f"Mount it; of a new one it is made once: touch {tmp_path / MARK}"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_node_says_in_the_mark_which_folder_it_is_and_all_others_ask_for_that_one(
+    tmp_path: Path,
+) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        folder.mkdir()
+        (folder / MARK).touch()
+    known = share.claim(one, "i1")
+    assert share.claim(one, "i1") == known  # as after a crash before the database knew it
+    share.require(one, known)
+    with pytest.raises(Unfit, match="another folder than the one that the nodes of this database share"):
+        share.require(other, known)
+    share.claim(other, "i1")
+    with pytest.raises(Unfit, match="another folder"):
+        share.require(other, known)
+    with pytest.raises(Unfit, match="another installation's"):
+        share.claim(one, "i2")
+    (other / MARK).write_text(f"{known}\n")  # as its remedy says
+    share.require(other, known)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_said_to_be_so(tmp_path: Path) -> None:
+    (tmp_path / MARK).touch()
+    share.require_writable(tmp_path)
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(Unfit, match="it cannot be used: Permission denied"):
+            share.require_writable(tmp_path)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_folder_that_does_not_answer_is_waited_for_a_while(tmp_path: Path) -> None:
+    with hanging(tmp_path / MARK), pytest.raises(Unfit, match="does not answer"):
+        share.at_once(tmp_path, lambda: share.marked(tmp_path), SOON)
+
+
+async def test_calls_that_hang_cost_so_many_threads_and_then_none_begins_until_one_is_back(
+    tmp_path: Path,
+) -> None:
+    patient, opened = Patient(SOON, most=2), threading.Event()
+    with hanging(tmp_path / MARK):
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                await patient.run(share.marked, tmp_path)
+        with pytest.raises(TimeoutError):
+            await patient.run(opened.set)
+    assert not opened.is_set()
+    async with asyncio.timeout(5):
+        while not opened.is_set():
+            with contextlib.suppress(TimeoutError):
+                await patient.run(opened.set)
