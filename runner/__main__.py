@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from runner import egress, instructions, leash
 from runner.inbound import InboundReader
+from runner.leaving import leave
 from runner.loop import AgentLoop
 from runner.maintain import maintain
 from runner.outbound import OutboundWriter, Superseded
@@ -230,4 +231,4 @@ def _bells(settings: Settings) -> Iterator[tuple[Bell | None, Callable[[], None]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -18,6 +18,7 @@ import struct
 import sys
 
 from runner import leash
+from runner.leaving import leave
 
 FIRST = 1  # its number in a namespace of its own
 
@@ -102,4 +103,4 @@ def _refused(why: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

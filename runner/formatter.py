@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from runner.markup import escape, quoteattr
 from sessiondb import content
+from sessiondb.frozen import frozen
 from sessiondb.records import MessageIn
 
 PARTS = frozenset({"quoted", "forwarded", "preview", "transcript", "document", "file"})
-_ILLEGAL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ILLEGAL = dict.fromkeys(  # a pattern of these takes seven milliseconds to compile, at each start
+    ({*range(0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF} - {*map(ord, "\t\n\r")}),
+    "\N{REPLACEMENT CHARACTER}",
+)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PromptMessage:
     """One message of a prompt, decoded."""
 
@@ -117,7 +119,7 @@ def _escaped(text: str) -> str:
 
 def _legal(text: str) -> str:
     """Without characters that no XML may hold, so that what a model reads is always whole."""
-    return _ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text.translate(_ILLEGAL)
 
 
 def clock(ms: int, zone: str) -> str:

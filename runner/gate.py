@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runner import program
+from sessiondb.frozen import frozen
 
 TIME_LIMIT = 60.0  # s
 LONGEST_SHOWN = 20_000  # characters of it that the agent reads
@@ -17,7 +17,7 @@ class GateError(Exception):
     """The script did not decide; the text says why, in one line."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gate:
     wake: bool
     output: str  # for the agent: its data as JSON, and what it printed before

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
@@ -19,6 +18,7 @@ from sessiondb import approving, content, seq
 from sessiondb.connection import open_writer, transaction
 from sessiondb.contract import OUTBOUND_KNOWN, WAITS
 from sessiondb.errors import Damaged, translated
+from sessiondb.frozen import frozen
 from sessiondb.records import Ack, AckStatus, MessageIn, Step
 
 
@@ -26,7 +26,7 @@ class Superseded(Exception):
     """The host has minted another incarnation: this runner's work counts for nothing any more."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Emitted:
     """A row for messages_out. `id` is derived from turn and call, so emitting it twice is one row."""
 
@@ -36,7 +36,7 @@ class Emitted:
     destination: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParkedCall:
     """A call that was put to a person."""
 

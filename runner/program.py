@@ -7,8 +7,9 @@ import contextlib
 import os
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from sessiondb.frozen import frozen
 
 END_GRACE = 5.0  # s a stopped program's pipes get to close
 LARGEST_OUTPUT = 1_000_000  # bytes of one stream; a program that prints more is stopped
@@ -18,7 +19,7 @@ class ProgramError(Exception):
     """It came to no end of its own. The text says what it did, in one line that begins with a verb."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     code: int
     out: str

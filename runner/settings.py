@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from sessiondb import SessionFolder
+from sessiondb.frozen import frozen
 from sessiondb.options import Options, OptionsError
 
 
@@ -20,7 +21,7 @@ class SettingsError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Agent:
     """The persona, as `DOVECOTE_AGENT` carries it in JSON."""
 
@@ -33,7 +34,7 @@ class Agent:
     within: tuple[str, ...] | None = None  # of Dovecote's own tools those that its channel allows; None: all
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Voice:
     """What writes voice messages down, as `DOVECOTE_VOICE` carries it in JSON: the file's path is the last argument."""
 
@@ -42,7 +43,7 @@ class Voice:
     largest: int = 0  # bytes of a file that it is given
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     folder: SessionFolder
     workspace: Path  # the working folder, this conversation's own

@@ -16,7 +16,7 @@ LARGEST_BATCH = 200  # messages of one turn; the rest opens the next turn at onc
 LARGEST_PROMPT = 400_000  # characters of content in one batch
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Pushed:
     """A follow-up that was given to the provider. It may wait there for long, so it is read again when it is taken."""
 
@@ -31,7 +31,7 @@ class Pushed:
         return () if found is None else (found,)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Turn:
     id: str
     address: Address

@@ -7,15 +7,16 @@ before it believes what a container wrote.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
+
+from sessiondb.frozen import frozen
 
 
 class ContentError(ValueError):
     """The JSON is not one of the records below."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attachment:
     name: str  # as the person named it: for display only, never a path
     path: str  # relative to the side's `files/`
@@ -24,7 +25,7 @@ class Attachment:
     voice: bool = False  # its message's author speaks in it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """Something in a message that is not its author's own words, with whose it is. Never mixed into theirs."""
 
@@ -40,7 +41,7 @@ class Part:
 # ── inbound ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chat:
     """A person wrote, edited, deleted or reacted."""
 
@@ -63,7 +64,7 @@ class Chat:
     untitled: bool = False  # the thread that its answer goes to has no name that a person gave it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Task:
     type: ClassVar[str] = "task"
     prompt: str
@@ -79,7 +80,7 @@ class Task:
     attachments: tuple[Attachment, ...] = ()  # that came with it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Webhook:
     type: ClassVar[str] = "webhook"
     source: str
@@ -87,7 +88,7 @@ class Webhook:
     prompt: str = ""  # what the configuration says is to be done with it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class System:
     """The host tells the agent something: what became of an action, a delivery, a question."""
 
@@ -101,7 +102,7 @@ class System:
     digest: str = ""  # of an answer that allows a call: which one was shown and allowed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Control:
     type: ClassVar[str] = "control"
     command: str  # stop | clear
@@ -112,28 +113,28 @@ Inbound: TypeAlias = Chat | Task | Webhook | System | Control
 # ── outbound ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     type: ClassVar[str] = "text"
     text: str
     ends_turn: bool = False  # the answer, and no message on the way to it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edit:
     type: ClassVar[str] = "edit"
     message_id: str  # a messages_out id of this session
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reaction:
     type: ClassVar[str] = "reaction"
     message_id: str  # a messages_in or messages_out id of this session
     emoji: str  # a name without colons: "eyes"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class File:
     type: ClassVar[str] = "file"
     path: str  # relative to outbound/files
@@ -141,7 +142,7 @@ class File:
     comment: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document:
     """A result that is read as a page of its own, where its platform has pages and lets us; else a file with this text."""
 
@@ -151,13 +152,13 @@ class Document:
     comment: str = ""  # said beside it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Field:
     name: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Card:
     type: ClassVar[str] = "card"
     title: str
@@ -166,7 +167,7 @@ class Card:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     type: ClassVar[str] = "ask_question"
     text: str
@@ -180,7 +181,7 @@ class Question:
     call: str = ""  # of an approval: what would run, as `approving.spelled` has it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Action:
     """A change of the host's own state that the agent asks for."""
 

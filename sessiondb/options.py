@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from sessiondb import secrets
+from sessiondb.frozen import frozen
 
 DEFAULT_MODEL = "claude-sonnet-5-5"  # of an agent that names none
 MOST_TOKENS = 128_000  # of one answer: the largest a model gives
@@ -46,8 +47,8 @@ EVERYWHERE = (
 )
 ISOLATED = ("bash", "view_file", "create_file", "edit_file")  # there without being named in a container alone
 TOOLS = (*EVERYWHERE, *ISOLATED)
-SERVER_NAME = re.compile(r"[^/\x00-\x1f\x7f]{1,64}")
-HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+SERVER_NAME = r"[^/\x00-\x1f\x7f]{1,64}"
+HEADER = r"[A-Za-z0-9-]{1,64}"
 TAKEN = frozenset(
     {"host", "accept", "accept-encoding", "content-type", "content-length", "connection", "transfer-encoding"}
 )
@@ -77,7 +78,7 @@ class OptionsError(Exception):
         self.faults = tuple(faults)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class McpServer:
     """How to reach one server: by a command in the container, or by a URL, whose client is the host.
 
@@ -93,7 +94,7 @@ class McpServer:
     header: str = "Authorization"  # that carries it; there as a bearer token
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     max_tokens: int = 16_000  # of one answer; a longer one is continued
     max_calls: int = 200  # of the model in one turn
@@ -214,7 +215,7 @@ def _servers(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
         yield OptionFault(key, "must be a table of servers", 'Write mcp.NAME = { command = "…" }')
         return
     for name, told in value.items():
-        if not isinstance(name, str) or not SERVER_NAME.fullmatch(name):
+        if not isinstance(name, str) or not re.fullmatch(SERVER_NAME, name):
             yield OptionFault(
                 (*key, str(name)[:80]), "is no name for a server", "Write a short one without a slash"
             )
@@ -259,7 +260,7 @@ def _arguments(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
 
 
 def _header(value: Any, key: tuple[str, ...]) -> Iterator[OptionFault]:
-    if not isinstance(value, str) or not HEADER.fullmatch(value) or value.lower() in TAKEN:
+    if not isinstance(value, str) or not re.fullmatch(HEADER, value) or value.lower() in TAKEN:
         yield OptionFault(
             key, f"cannot be {_shown(value)}", 'Name a header that carries the secret, such as "X-API-Key"'
         )

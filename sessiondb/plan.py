@@ -6,8 +6,9 @@ Written by the runner into the progress file and read by the host as what it is:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from sessiondb.frozen import frozen
 
 MOST = 30  # steps of one plan
 LONGEST = 200  # characters of one step
@@ -19,7 +20,7 @@ class State(StrEnum):
     NEXT = "next"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Item:
     text: str  # one line
     state: State

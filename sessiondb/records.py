@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+from sessiondb.frozen import frozen
 
 
 class Address(NamedTuple):
@@ -42,7 +43,7 @@ class AckStatus(StrEnum):
     RETRY = "retry"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MessageIn:
     seq: int
     id: str
@@ -88,7 +89,7 @@ def message_in(row: tuple[object, ...]) -> MessageIn:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MessageOut:
     seq: int
     id: str
@@ -100,7 +101,7 @@ class MessageOut:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ack:
     message_id: str
     status: AckStatus
@@ -110,7 +111,7 @@ class Ack:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One durable unit of a turn. `content` is the provider's JSON."""
 
@@ -122,7 +123,7 @@ class Step:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunnerState:
     incarnation: str
     phase: str  # starting | idle | working | stopping
@@ -131,7 +132,7 @@ class RunnerState:
     activity_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Destination:
     name: str
     description: str

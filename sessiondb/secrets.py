@@ -1,4 +1,7 @@
-"""What looks like a secret among the settings of a program that runs in a container. Pure."""
+"""What looks like a secret among the settings of a program that runs in a container. Pure.
+
+The patterns are texts, which `re` compiles when they are first asked: most starts of a runner ask none.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,28 @@ import re
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlsplit
 
-NAMED = re.compile(
+_NAMED = (
+    r"(?i)"
     r"(?:^|[_\W])(?:api_?)?(?:tokens?|keys?|pat|secrets?|pass(?:word|wd|phrase)?|credentials?|auth(?:orization)?|bearer|cookie)$"
-    r"|[a-z](?:token|secret|password|passwd|apikey)$",
-    re.IGNORECASE,
+    r"|[a-z](?:token|secret|password|passwd|apikey)$"
 )
-ALIKE = re.compile(
+_ALIKE = (
     r"\b(?:sk|pk|rk)[-_](?:[a-z0-9]+[-_])*[A-Za-z0-9]{12,}|\bgh[pousr]_\w{16,}|\bgithub_pat_\w+|\bglpat-\S+|\bxox[a-z]-\S+|\bxapp-\S+"
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bntn_\w+|\bsecret[_:]\S+|\bya29\.\S+|\bAIza[\w-]{20,}|\bhf_\w{16,}|\bnpm_\w{16,}"
-    r"|\beyJ[\w-]+\.[\w-]+\.|\b(?:Bearer|Basic)\s+\S+|-----BEGIN [A-Z ]*PRIVATE KEY|\w+://[^/\s:@]*:[^/\s@]+@",
+    r"|\beyJ[\w-]+\.[\w-]+\.|\b(?:Bearer|Basic)\s+\S+|-----BEGIN [A-Z ]*PRIVATE KEY|\w+://[^/\s:@]*:[^/\s@]+@"
 )
-HARMLESS = re.compile(
-    r"|\d{1,6}|true|false|yes|no|on|off", re.IGNORECASE
-)  # values that are none, whatever their name
+_HARMLESS = r"(?i)|\d{1,6}|true|false|yes|no|on|off"
+
+
+def is_harmless(value: str) -> bool:
+    """A value that is none, whatever its name."""
+    return bool(re.fullmatch(_HARMLESS, value.strip()))
 
 
 def is_secret(name: str, value: str) -> bool:
-    if HARMLESS.fullmatch(value.strip()):
+    if is_harmless(value):
         return False
-    return bool(NAMED.search(name) or ALIKE.search(value))
+    return bool(re.search(_NAMED, name) or re.search(_ALIKE, value))
 
 
 def in_arguments(args: Sequence[str]) -> bool:

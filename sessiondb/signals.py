@@ -11,10 +11,11 @@ import json
 import os
 import stat
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from sessiondb import plan
+from sessiondb.frozen import frozen
 
 NO_FIFOS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}  # SMB, exFAT, 9p
 
@@ -116,7 +117,7 @@ class ChangeDetector:
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Heartbeat:
     incarnation: str
     at: int  # ms UTC, by the file's mtime
@@ -142,7 +143,7 @@ def read_heartbeat(path: Path) -> Heartbeat | None:
     return Heartbeat(content.decode("utf-8", "replace"), mtime)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """What a person may see of a turn that is under way."""
 

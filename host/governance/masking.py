@@ -116,7 +116,7 @@ def _secrets_in(name: str, value: str, *, surely: bool) -> list[str]:
     """A path says where one is, and is none; of an address the password is one by itself."""
     if not (surely or name.endswith(SECRETS) or secrets.is_secret(name, value)):
         return []
-    if secrets.HARMLESS.fullmatch(value.strip()) or value.startswith(("/", "./")):
+    if secrets.is_harmless(value) or value.startswith(("/", "./")):
         return []
     try:
         password = urlsplit(value).password if "://" in value else None

@@ -38,7 +38,7 @@ TEXTUAL = frozenset(
     {".html", ".htm", ".xhtml", ".mht", ".txt", ".md", ".xml", ".svg", ".eml", ".vue", ".php"}
 )
 TABLES = frozenset({".csv", ".tsv", ".ics", ".vcf", ".rtf", ".log"})  # texts, but never a page
-NUMBER = re.compile(r"^\d{1,3}-")
+NUMBER = r"^\d{1,3}-"
 HEIF = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1")
 
 Block = dict[str, Any]
@@ -70,7 +70,7 @@ class Attachments:
 def name_of(path: str) -> str:
     """As people know it: without the number that the host puts before it."""
     name = PurePosixPath(path).name
-    return NUMBER.sub("", name) or name
+    return re.sub(NUMBER, "", name) or name
 
 
 def bare(blocks: Sequence[Block]) -> list[Block]:

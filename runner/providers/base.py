@@ -7,11 +7,12 @@ loop commits before it asks for the next event, so nothing that follows can run 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from runner.formatter import PromptMessage, prompt
 from runner.tools.box import Toolbox
+from sessiondb.frozen import frozen
 from sessiondb.plan import Item
 from sessiondb.records import Step
 
@@ -39,52 +40,52 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Init:
     """The provider is up. `continuation` is what it needs to go on in another process, '' for nothing."""
 
     continuation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Activity:
     """Something moved: a token, a ping. Proves progress to the sweep."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """What it is at, in words for people."""
 
     status: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Planned:
     """What it has done, does and means to do, where it keeps a list of that itself."""
 
     plan: tuple[Item, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """The answer so far (not the increment)."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answered:
     """A whole answer of the model, to be recorded before its tool calls run. `content` is the provider's own JSON."""
 
     content: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Summarising:
     """A summary takes the place of what was said so far: the loop archives it first."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Summarised:
     """A summary that the provider asked for stands in place of what was said: recorded before anything builds on it.
 
@@ -94,7 +95,7 @@ class Summarised:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LeftOut:
     """What the model refused is not sent again, in this turn or a later one: recorded with what comes next.
 
@@ -104,14 +105,14 @@ class LeftOut:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Took:
     """The next `count` pushed messages are part of the conversation now."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     text: str
     in_reply_to: str = ""  # a message of the turn; '' = the last one
@@ -125,14 +126,14 @@ def with_note(replies: Sequence[Reply], note: str) -> list[Reply]:
     return [*others, replace(last, text=f"{last.text.rstrip()}\n\n{note}")]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """The turn is over. Pushes that were not taken are dropped by the provider: they open the next turn."""
 
     replies: tuple[Reply, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Error:
     """The turn failed. `text` is one line a person can read."""
 
@@ -158,7 +159,7 @@ Event: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QueryInput:
     messages: tuple[PromptMessage, ...]  # the batch; on a resumed turn also the follow-ups it had taken
     prompt: str  # the same, formatted
@@ -170,7 +171,7 @@ class QueryInput:
     continuation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Push:
     """A follow-up for a query that is under way or, with `tools`, the next turn of one that rests after its result."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from runner.providers import leftout
 from runner.tools.box import ToolResult
+from sessiondb.frozen import frozen
 from sessiondb.records import Step
 
 JSON: TypeAlias = dict[str, Any]
@@ -56,7 +57,7 @@ MOST_KEPT = 40_000  # characters of the running turn's last messages that stay a
 UNREADABLE = "<note>What was said before could not be read any more; this is a fresh start.</note>"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """One complete answer of the model, as an `assistant` step records it."""
 
@@ -116,7 +117,7 @@ class Answer:
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Summary:
     """A `summary` step: it stands for everything before it but the last `kept` messages of the turn that runs."""
 

@@ -10,10 +10,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from runner.providers.attachments import FILE, PAGES, bare, name_of
+from sessiondb.frozen import frozen
 from sessiondb.model_fields import BETWEEN
 from sessiondb.records import Step
 
@@ -39,7 +40,7 @@ _POINTS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Left:
     """One block. `cut` is where the whole of a text that was too long lies; it is shown by its ends."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 
 from pypdf import PdfReader, PdfWriter
 
 from runner.providers.pictures import Unusable
+from sessiondb.frozen import frozen
 
 MOST_PAGES = 100  # of all PDFs of a request together, for models with a window of 200,000 tokens
 LARGEST = 10_000_000  # bytes
@@ -15,7 +15,7 @@ HEAD = b"%PDF-"
 HEAD_WITHIN = 1_024  # bytes: readers look for the head there
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Paper:
     data: bytes
     pages: int

@@ -6,9 +6,10 @@ What a picture is, its bytes say: the name and the type that came with it are so
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from sessiondb.frozen import frozen
 
 LONGEST_EDGE = 1568  # pixels: the API makes larger ones smaller itself, and refuses those beyond 8,000
 HEAVIEST = 1_500_000  # bytes that pass as they are
@@ -28,7 +29,7 @@ class Unusable(Exception):
     """The file cannot be shown; the text says why and goes on behind its name."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Picture:
     media_type: str
     data: bytes

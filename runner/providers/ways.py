@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from runner.providers.fields import Fields
 from runner.settings import Settings
 from sessiondb.contract import ELSEWHERE
+from sessiondb.frozen import frozen
 
 GATEWAY = "http://gateway"
 C = TypeVar("C")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Way(Generic[C]):
     """To one address, with what that is known to refuse."""
 

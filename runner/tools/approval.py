@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from sessiondb import approving, content
+from sessiondb.frozen import frozen
 from sessiondb.options import APPROVE_WITHIN
 
 
@@ -13,7 +13,7 @@ class TooLongError(Exception):
     """Nobody can be shown the call whole, so nobody can allow it; the text is for the model."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Approvals:
     """Which tools ask first, and for how many seconds. Who may answer, and how many of them, is the host's to say."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from runner.tools.caps import Caps
 from runner.tools.host import HostLine
 from runner.tools.tool import Park, Tool, ToolContext, ToolError
 from sessiondb import approving, content
+from sessiondb.frozen import frozen
 from sessiondb.options import Options
 from sessiondb.plan import Item
 from sessiondb.records import Destination, MessageIn, Step
@@ -36,7 +36,7 @@ class Parked(Exception):
     """The turn waits for a person; everything it did so far is committed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToolResult:
     """`files` are looked at by the model: each a `path` in the workspace, a `type`, and the `digest` of its bytes."""
 

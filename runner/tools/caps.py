@@ -20,7 +20,7 @@ PATIENCE = (
 )
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Caps:
     """Of one turn, over crashes and waits of it: `recorded` are its steps so far."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runner.tools import results, wire
 from runner.tools.wire import Wire
+from sessiondb.frozen import frozen
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -51,7 +51,7 @@ class Changes:
                 await self._read.wait()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Told:
     """A tool as its server told it."""
 
@@ -60,7 +60,7 @@ class Told:
     schema: object
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listing:
     tools: list[Told]
     notes: list[str]

@@ -13,7 +13,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from runner.tools.listing import Changes, Listing, Told, hearing, listed, listen
 from runner.tools.results import short
 from runner.tools.tool import Tool, ToolContext, ToolError
 from runner.tools.wire import Wire
+from sessiondb.frozen import frozen
 from sessiondb.options import McpServer
 from sessiondb.remote_servers import AWAY
 
@@ -57,7 +58,7 @@ CERTIFICATES = (
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Life:
     """One connection to a server, from its start to its end."""
 

@@ -11,6 +11,7 @@ from runner.outbound import Emitted
 from runner.tools import schema
 from runner.tools.host import HostLine, NoAnswer
 from sessiondb import content
+from sessiondb.frozen import frozen
 from sessiondb.plan import Item
 from sessiondb.records import Destination, MessageIn
 
@@ -27,7 +28,7 @@ class Park(Exception):
         self.question = question
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class ToolContext:
     """What one call may see and do. Rows it emits are committed together with its result."""
 
@@ -76,7 +77,7 @@ ToolFunction = Callable[..., Awaitable[str]]
 Timeout = float | Callable[[Mapping[str, object]], float]
 
 
-@dataclass(frozen=True)
+@frozen
 class Tool:
     name: str
     description: str

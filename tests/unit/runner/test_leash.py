@@ -15,9 +15,9 @@ from tests.support.waiting import DEADLINE, until
 PROGRAM = """
 import signal, subprocess, sys
 from runner import leash
-leash.watch(leash.{how})
 child = subprocess.Popen(["sh", "-c", "sleep 600 & echo $!; exec sleep 600"], stdout=subprocess.PIPE, start_new_session=True)
 print(child.pid, child.stdout.readline().decode(), flush=True)
+leash.watch(leash.{how})
 signal.pause()
 """
 

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -34,10 +34,11 @@ LATE = {  # of the standard library: what takes long to import, and only some tu
     "zipfile",
     "zoneinfo",
 }
+WRITTEN_ANEW = {"SessionFolder"}  # it keeps the paths that it has put together
 LIBRARIES = {"apsw"}  # of others: all that stands before the first look at the mailbox
 
 SCRIPT = """
-import json, sys
+import dataclasses, json, re, sys
 from pathlib import Path
 before = set(sys.modules)
 import runner.__main__
@@ -54,12 +55,28 @@ Kit(settings, None)
 from runner.formatter import PromptMessage, prompt
 prompt([PromptMessage("m", "chat", True, 1, "U", content.Chat("hello <you>", "Ada"))])
 resident = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmRSS"))
-print(json.dumps([sorted(set(sys.modules) - before), resident]))
+ours = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("runner", "sessiondb")]
+held = {id(held): held for module in ours for held in vars(module).values()}.values()
+patterns = [found.pattern for found in held if isinstance(found, re.Pattern)]
+compiled = [
+    found.__name__
+    for found in held
+    if isinstance(found, type) and dataclasses.is_dataclass(found) and getattr(found.__eq__, '__module__', '') == found.__module__
+]
+print(json.dumps([sorted(set(sys.modules) - before), resident, patterns, compiled]))
 """
 
 
-def loaded(options: dict[str, Any]) -> tuple[set[str], int]:
-    """The modules that a runner with the mock provider has when its first prompt is made, and its memory in KiB."""
+class Loaded(NamedTuple):
+    """What a runner with the mock provider has when its first prompt is made."""
+
+    modules: set[str]
+    resident: int  # KiB
+    patterns: list[str]  # regular expressions that it has compiled
+    compiled: list[str]  # records whose methods it has compiled
+
+
+def loaded(options: dict[str, Any]) -> Loaded:
     done = subprocess.run(
         [
             sys.executable,
@@ -73,33 +90,37 @@ def loaded(options: dict[str, Any]) -> tuple[set[str], int]:
         text=True,
         check=True,
     )
-    modules, resident = json.loads(done.stdout)
-    return set(modules), int(resident)
+    modules, resident, patterns, compiled = json.loads(done.stdout)
+    return Loaded(set(modules), int(resident), patterns, compiled)
 
 
 @pytest.fixture(scope="module")
-def plain() -> tuple[set[str], int]:
+def plain() -> Loaded:
     return loaded({})
 
 
 def test_a_runner_with_the_mock_loads_no_library_but_sqlite_s_and_stays_small(
-    plain: tuple[set[str], int],
+    plain: Loaded,
 ) -> None:
-    modules, resident = plain
     ours = {"runner", "sessiondb"}
-    roots = {name.partition(".")[0] for name in modules}
+    roots = {name.partition(".")[0] for name in plain.modules}
     assert {name for name in roots if name not in sys.stdlib_module_names} - ours == LIBRARIES
-    assert resident < IDLE_LIMIT
+    assert plain.resident < IDLE_LIMIT
 
 
-def test_nothing_that_a_plain_reply_can_do_without_is_loaded_before_it(plain: tuple[set[str], int]) -> None:
-    assert plain[0] & LATE == set()
+def test_nothing_that_a_plain_reply_can_do_without_is_loaded_before_it(plain: Loaded) -> None:
+    assert plain.modules & LATE == set()
+
+
+def test_a_start_compiles_neither_patterns_nor_the_methods_of_records(plain: Loaded) -> None:
+    assert plain.patterns == []
+    assert set(plain.compiled) == WRITTEN_ANEW
 
 
 def test_what_speaks_to_mcp_servers_is_loaded_for_agents_that_have_some(
-    plain: tuple[set[str], int],
+    plain: Loaded,
 ) -> None:
-    assert "runner.tools.servers" not in plain[0]
-    modules, _ = loaded({"mcp": {"files": {"command": "files-mcp"}}})
+    assert "runner.tools.servers" not in plain.modules
+    modules = loaded({"mcp": {"files": {"command": "files-mcp"}}}).modules
     assert "runner.tools.servers" in modules
     assert "mcp" not in modules  # the library itself comes with the first start
