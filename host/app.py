@@ -191,6 +191,7 @@ class Host:
             log.info("%s", told, extra={"action": "stands_by"})
             self._manager.ready(told)
         data = Path(self._config.data).resolve()
+        sign = pulse.Pulse(data)
         standby = await elsewhere.standby(data, self._url, self._parts.disk)
         keeper = elsewhere.keeper(self._url, self._parts.disk)
         beside = [
@@ -203,7 +204,7 @@ class Host:
         try:
             while not self._stopping.is_set():
                 self._manager.goes_on()
-                await self._parts.disk.run(pulse.beat, data, pulse.Told(stands_by=told))
+                await self._parts.disk.run(sign.beat, pulse.Told(stands_by=told))
                 if await standby.is_time(self._stopping):
                     return True
             pulse.end(data)
