@@ -104,7 +104,7 @@ def _stored(one: InboundEvent) -> Callable[[Statements], object]:
 
 def _swept(known: Sessions) -> Callable[[Statements], object]:
     def job(connection: Statements) -> object:
-        return inbox.sessions_with_unstored(connection), known.load(connection)
+        return inbox.sessions_with_unstored(connection), known.here(connection)
 
     return job
 

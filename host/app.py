@@ -22,7 +22,17 @@ from host.ports import memory
 from host.ports.bot import Bot, BotConfigError, Bots, BotStuck, HostBusy, TakesIn
 from host.ports.controls import Controls
 from host.ports.events import InboundEvent, Ingested
-from host.registry import ahead, elsewhere, installation, installs, links, nodes, resumption, taking_in
+from host.registry import (
+    ahead,
+    elsewhere,
+    holding,
+    installation,
+    installs,
+    links,
+    nodes,
+    resumption,
+    taking_in,
+)
 from host.registry.port import Registry
 from host.registry.sessions import Session
 from host.upkeep import leaving
@@ -76,6 +86,12 @@ class Host:
         return "" if self._config.cluster is None else self._config.cluster.database
 
     @property
+    def _is_one_of_many(self) -> bool:
+        """Whether several nodes serve at a time: what conversations share lies where all of them have it."""
+        cluster = self._config.cluster
+        return cluster is not None and cluster.workspaces is not None
+
+    @property
     def controls(self) -> Controls:
         return self.house.reception.controls
 
@@ -117,6 +133,7 @@ class Host:
                 side_tasks.append(group.create_task(house.sweep.run(), name="sweep"))
                 timer = group.create_task(house.scheduler.run(), name="schedule")
                 others = group.create_task(self._deal_with_others(), name="taken-in")
+                side_tasks.append(group.create_task(self._take_up_others(), name="taking-up"))
                 side_tasks.append(group.create_task(house.upkeep.pruner.run(), name="pruner"))
                 if self.web is not None:
                     side_tasks.append(group.create_task(house.upkeep.feeding.run(), name="search"))
@@ -191,8 +208,9 @@ class Host:
             log.info("%s", told, extra={"action": "stands_by"})
             self._manager.ready(told)
         data = Path(self._config.data).resolve()
-        sign = pulse.Pulse(data)
-        standby = await elsewhere.standby(data, self._url, self._parts.disk)
+        standby = await elsewhere.standby(
+            data, self._url, self._parts.disk, among_others=self._is_one_of_many
+        )
         keeper = elsewhere.keeper(self._url, self._parts.disk)
         beside = [
             asyncio.create_task(_take_in(bot, keeper), name=f"taking-in:{bot.channel_type}")
@@ -204,7 +222,7 @@ class Host:
         try:
             while not self._stopping.is_set():
                 self._manager.goes_on()
-                await self._parts.disk.run(sign.beat, pulse.Told(stands_by=told))
+                await self._parts.disk.run(pulse.beat, data, pulse.Told(stands_by=told))
                 if await standby.is_time(self._stopping):
                     return True
             pulse.end(data)
@@ -226,7 +244,12 @@ class Host:
             loop.call_soon_threadsafe(self._ending.set)
 
         db = await elsewhere.opened(
-            Path(self._config.data).resolve(), self._url, self._parts.disk, lost, drained
+            Path(self._config.data).resolve(),
+            self._url,
+            self._parts.disk,
+            lost,
+            drained,
+            among_others=self._is_one_of_many,
         )
         self._ahead = 0
         self._ahead = db.ahead = await ahead.measured(db, self._parts.now)
@@ -251,12 +274,13 @@ class Host:
         except SessionError:
             await db.close()  # whoever stands by serves at once
             raise
+        await house.taking_up.begin()
         if unsettled := await house.budgets.charge_unsettled():
             log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})
         await house.ingress.stores.begin()
         await house.scheduler.begin()
         await house.desk.reconcile()
-        for session in await db.read(house.records.sessions.load):  # those that may have something on its way
+        for session in await db.read(house.records.sessions.here):  # those that may have something on its way
             if house.scheduler.has_tasks(session):
                 await self._recover_posts(session)
         await house.ordered.pausing.look()
@@ -390,6 +414,17 @@ class Host:
         hints = elsewhere.hints(self._url, taking_in.CHANNEL, self._parts.disk)
         try:
             await TakingIn(self.house.records.db, self._bots, hints).run()
+        finally:
+            await hints.close()
+
+    async def _take_up_others(self) -> None:
+        """What no node holds any more."""
+        db = self.house.records.db
+        if not db.holding.is_shared:
+            return
+        hints = elsewhere.hints(self._url, f"{holding.CHANNEL}{db.node}", self._parts.disk)
+        try:
+            await self.house.taking_up.run(hints)
         finally:
             await hints.close()
 

@@ -85,6 +85,7 @@ from host.upkeep.pruning import Pruner
 from host.upkeep.searching.feeding import Feeding
 from host.upkeep.state import State
 from host.upkeep.sweep import Sweep
+from host.upkeep.taking_up import TakingUp
 from host.upkeep.unusable import Unusable
 
 
@@ -156,6 +157,7 @@ class House:
     state: State
     ordered: Ordered
     service: Service
+    taking_up: TakingUp
 
 
 def assemble(
@@ -170,8 +172,7 @@ def assemble(
     config, now, data = settings.config, parts.now, Path(settings.config.data).resolve()
     records = _records(config, db, parts.disk, now)
     mailboxes, lives, stations = records.mailboxes, Lives(), Stations(now, parts.spans)
-    news, due = Outlet[Session](), Outlet[Session]()  # its files may hold more; a task has work for it
-    languages = Languages(settings, db, now)
+    languages, news, due = Languages(settings, db, now), Outlet[Session](), Outlet[Session]()
     live, masks = LiveMessages(records, bots, now, lives, languages), Masks(settings, parts.environment)
     scheduler, desk, titles, actions = _schedule(settings, records, bots, due, masks, now)
     posts, collector = Posts(db), _collector(settings, bots, actions, masks, installation.id, now)
@@ -188,15 +189,15 @@ def assemble(
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), paused, sign_ins.pasted)
     ingress = Ingress(settings, records, onward, now)
     service = _controls(settings, bots, parts, records, onward, ingress, desk, supervisor, masks, languages)
-    followers = Followers(desk, supervisor, bots)
-    own = Own(installation.id, news)
+    followers, own = Followers(desk, supervisor, bots), Own(installation.id, news)
     ordered, upkeep = _ordered(settings, parts, records, onward, followers, languages, own)
     answers, standings = Replies(service, languages), Standings(db, scheduler.changed, now)
     state = State(settings, db, lives, bots.by_platform, now)
-    orders, endings = ordered.orders, Endings(records, bots, parts.now)
+    orders, endings, unusable = ordered.orders, Endings(records, bots, now), Unusable(deliveries.notify, now)
     swept = sweeping.Parts(
         records, ingress.stores, deliveries, draining, live, supervisor, scheduler, orders, endings
     )
+    sweep = Sweep(swept, parts.disk, data, config.host.sweep_every, state.told, unusable)
     return House(
         records,
         scheduler,
@@ -212,11 +213,12 @@ def assemble(
         draining,
         ingress,
         Reception(records, ingress, deliveries, answers, stations, installation.lapse, standings, kept),
-        Sweep(swept, parts.disk, data, config.host.sweep_every, state.told, Unusable(deliveries.notify, now)),
+        sweep,
         upkeep,
         state,
         ordered,
         service,
+        TakingUp(swept, sweep, now),
     )
 
 

@@ -200,9 +200,7 @@ class NoticeLedger:
             await self._db.write(lambda connection: self._tell(connection, untold))
 
         def job(connection: Statements) -> list[OpenNotice]:
-            sql = (
-                f"SELECT {_NOTICE} FROM notices WHERE state IN ('pending', 'sending', 'unknown') ORDER BY id"
-            )
+            sql = f"SELECT {_NOTICE} FROM notices_here WHERE state IN ('pending', 'sending', 'unknown') ORDER BY id"
             # No wait is longer than the longest: the clock may have been set back since.
             latest = self._now() + policy.LONGEST_BACKOFF
             return [_notice(latest, *row) for row in connection.execute(sql).fetchall()]
@@ -276,8 +274,8 @@ def _say_otherwise(connection: Statements, id_: int, now: int) -> None:
 
 
 _UNTOLD = (
-    "SELECT id, private_to, channel_type, workspace_id, platform_id, thread_id FROM notices WHERE state IN ('pending', 'sending',"
-    " 'unknown') AND words <> '' ORDER BY id"
+    "SELECT id, private_to, channel_type, workspace_id, platform_id, thread_id FROM notices_here"
+    " WHERE state IN ('pending', 'sending', 'unknown') AND words <> '' ORDER BY id"
 )
 _NOTICE = (
     "id, about, chunk, key, private_to, answers, text, decision, channel_type, workspace_id, platform_id, thread_id,"

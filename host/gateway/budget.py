@@ -14,6 +14,7 @@ from host.gateway.prices import Usage
 from host.governance import access, requests
 from host.governance.requests import Shortage
 from host.registry import notices
+from host.registry.holding import Place
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
 from host.registry.sessions import room, scope_name
@@ -74,6 +75,7 @@ class Budgets:
 
     async def charge_unsettled(self) -> int:
         """At boot: calls of an earlier life whose end nobody saw count as made. Returns how many."""
+        self._db.holding.when_taken.append(_charge_at)
         return await self._db.write(_charge_all)
 
     async def reserve(self, call: Call) -> int:
@@ -176,11 +178,26 @@ def day_of(at: int, zone: ZoneInfo) -> int:
     return local.year * 10_000 + local.month * 100 + local.day
 
 
+_LEFT = "SELECT id FROM reservations WHERE EXISTS (SELECT 1 FROM sessions_here WHERE sessions_here.id = reservations.session_id)"
+
+
 def _charge_all(connection: Statements) -> int:
-    left = connection.execute("SELECT id FROM reservations").fetchall()
+    left = connection.execute(_LEFT).fetchall()
     for (reservation,) in left:
         _charge(connection, int(str(reservation)), Usage(), None, True)
     return len(left)
+
+
+def _charge_at(connection: Statements, place: Place) -> None:
+    """Those of the node that held it before."""
+    for (reservation,) in connection.execute(_LEFT_AT, place).fetchall():
+        _charge(connection, int(str(reservation)), Usage(), None, True)
+
+
+_LEFT_AT = (
+    "SELECT reservations.id FROM reservations JOIN sessions ON sessions.id = session_id"
+    " WHERE sessions.channel_type = ? AND sessions.workspace_id = ? AND sessions.platform_id = ?"
+)
 
 
 def _charge(

@@ -123,10 +123,13 @@ def unstored(
 
 
 def sessions_with_unstored(connection: Statements) -> list[str]:
-    return [
-        str(id_)
-        for (id_,) in connection.execute("SELECT DISTINCT session_id FROM inbox WHERE state = 'routed'")
-    ]
+    return [str(id_) for (id_,) in connection.execute(_UNSTORED)]
+
+
+_UNSTORED = (
+    "SELECT DISTINCT session_id FROM inbox WHERE state = 'routed' AND EXISTS"
+    " (SELECT 1 FROM sessions_here WHERE sessions_here.id = inbox.session_id)"
+)
 
 
 def event_of(kept: str) -> InboundEvent:

@@ -22,6 +22,7 @@ from host.ports.unless import unless
 from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Statements
+from host.registry.reaching import reached
 from host.registry.sessions import Session
 from host.words import mark, say
 from sessiondb import Address, SessionError, Unavailable, content
@@ -58,6 +59,7 @@ class Stores:
         self._missed: set[str] = set()  # sessions that got something while the inbox was looked at for them
         self._made: dict[str, int] = {}  # by session: the making of its file that the inbox was last read for
         self._broke: dict[int, int] = {}  # how often an entry of the inbox broke its store in this life
+        self._handing_on: set[asyncio.Task[None]] = set()
         self._stopped = False
 
     async def begin(self) -> None:
@@ -66,13 +68,22 @@ class Stores:
 
     def add(self, session: Session, entry: Entry) -> None:
         """Stores what was just admitted, soon. Nothing overtakes from memory what the inbox has from before, be it that its
-        file was made again just now, or that the inbox is being read: that look may have been before this entry."""
-        if session.id in self._replaying:
+        file was made again just now, or that the inbox is being read: that look may have been before this entry. What is
+        another node's that one is told of."""
+        if not self._db.holding.has(session.address):
+            self.hand_on(session)
+        elif session.id in self._replaying:
             self._missed.add(session.id)
         elif session.id in self._behind or session.made != self._made.get(session.id, 0):
             self.replay(session)
         else:
             self._enter(session, [entry])
+
+    def hand_on(self, session: Session) -> None:
+        """To whoever has the place; this node takes it where nobody has. Lost, the next look of either finds it in the inbox."""
+        task = asyncio.create_task(self._handed_on(session), name=f"hand-on:{session.id}")
+        self._handing_on.add(task)
+        task.add_done_callback(self._handing_on.discard)
 
     def replay(self, session: Session) -> None:
         """Stores what the inbox holds for the session and its file may not."""
@@ -84,10 +95,21 @@ class Stores:
     async def stop(self) -> None:
         """Ends downloads and stores under way: the next start begins with them, and with what is admitted until the end."""
         self._stopped = True
-        tasks = [*self._replaying.values(), *(lane.task for lane in self._lanes.values() if lane.task)]
+        tasks = [
+            *self._replaying.values(),
+            *self._handing_on,
+            *(lane.task for lane in self._lanes.values() if lane.task),
+        ]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _handed_on(self, session: Session) -> None:
+        try:
+            if await reached(self._db, session.address):
+                self.replay(session)
+        except SessionError as error:
+            log.warning("Session %s waits: %s", session.id, error, extra={"action": "not_handed_on"})
 
     # ── lanes ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -51,7 +51,9 @@ class Mailboxes:
             self._behind.setdefault(session.id, []).extend(entries)
 
     async def use(self, session: Session, function: Callable[[InboundWriter], T]) -> T:
-        """Runs the function on the session's inbound.db, off the loop, alone. Raises `sessiondb.SessionError`."""
+        """Runs the function on the session's inbound.db, off the loop, alone. Raises `sessiondb.SessionError`;
+        `Elsewhere` where it is another node's."""
+        self._db.holding.require(session.address)
         async with session.lock:
             try:
                 while True:

@@ -44,7 +44,8 @@ def ended(connection: Statements, since: int, now: int, most: int) -> list[tuple
     """Questions whose time came between these, ms UTC, and of which nobody was told yet; by session."""
     rows = connection.execute(
         "SELECT session_id, key, row_id, channel_type, workspace_id, platform_id, thread_id FROM asked"
-        " WHERE ends_at > 0 AND ends_at > ? AND ends_at <= ? ORDER BY ends_at LIMIT ?",
+        " WHERE ends_at > 0 AND ends_at > ? AND ends_at <= ?"
+        " AND EXISTS (SELECT 1 FROM sessions_here WHERE sessions_here.id = asked.session_id) ORDER BY ends_at LIMIT ?",
         (since, now, most),
     ).fetchall()
     return [

@@ -16,6 +16,7 @@ from host.ports.faults import BACKUP
 from host.registry import nodes
 from host.registry.extra import by_extra
 from host.registry.groups import Grouped, Job, Outcome
+from host.registry.holding import Holding
 from host.registry.port import Beside
 from host.registry.where import VERSION, NotYet, noted
 from sessiondb import connection as sqlite
@@ -124,6 +125,7 @@ class HostDB(Grouped):
         self.node = node
         self.ties = None
         self.ahead = 0
+        self.holding = Holding()
 
     @classmethod
     async def open(cls, path: Path, disk: Disk) -> HostDB:

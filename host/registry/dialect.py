@@ -27,6 +27,8 @@ _TYPED = re.compile(rf"'(?:[^']|'')*'|--[^\n]*|(?P<user>\buser\b)|(?P<type>\b(?:
 _FIRST = re.compile(r"^'\$\[(\d+)\]")  # a path that begins with a place in a list
 _WITHIN = re.compile(r"\((event ->> '[^']*')\)")  # an index on what a row has within it
 
+_HERE = re.compile(r"(CREATE VIEW \w+_here AS SELECT \* FROM \w+);")  # which of it is the node's that asks
+
 
 @lru_cache(maxsize=2_000)
 def statement(sql: str) -> str:
@@ -69,4 +71,5 @@ def _word(found: re.Match[str]) -> str:
 def schema(sql: str) -> str:
     """A migration of `schema/host_*.sql`."""
     text = _TYPED.sub(lambda found: _TYPES[found["type"]] if found["type"] else _word(found), sql)
+    text = _HERE.sub(r"\1 WHERE here(channel_type, workspace_id, platform_id);", text)
     return _WITHIN.sub(r"((\1))", text)

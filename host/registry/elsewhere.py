@@ -32,10 +32,12 @@ async def opened(
     disk: Disk,
     lost: Callable[[SessionError], None],
     drained: Callable[[], None] = lambda: None,
+    *,
+    among_others: bool = False,
 ) -> Registry:
-    """By the engine that the configuration names, '' for SQLite; never beside records that are in the other one. `lost` and
-    `drained` are called in another thread, when this host has to end and when another is to serve. Raises
-    `SessionError`; `nodes.Led` while another node serves, or is to."""
+    """By the engine that the configuration names, '' for SQLite; never beside records that are in the other one. `among_others`:
+    several nodes serve at a time. `lost` and `drained` are called in another thread, when this host has to end and when
+    another is to serve. Raises `SessionError`; `nodes.Led` while another node serves, or is to."""
     file, note = data / "host.db", data / ELSEWHERE
     if not url:
         if noted(data):
@@ -45,7 +47,9 @@ async def opened(
         raise Unavailable(DATABASE, HERE)
     engine, node = by_extra(), await disk.run(nodes.own, data)
     try:
-        registry: Registry = await engine.PostgreSQL.open(url, disk, lost, node, drained)
+        registry: Registry = await engine.PostgreSQL.open(
+            url, disk, lost, node, drained, among_others=among_others
+        )
     except nodes.Led:  # the records are there, whoever serves
         await _noted(data, note, url, disk)
         raise
@@ -53,9 +57,11 @@ async def opened(
     return registry
 
 
-async def standby(data: Path, url: str, disk: Disk) -> Standby:
+async def standby(data: Path, url: str, disk: Disk, *, among_others: bool) -> Standby:
     """What a node waits by, while another serves. Raises `SessionError`."""
-    made: Standby = extra.sharing().standby.Standby(url, await disk.run(nodes.own, data), disk)
+    made: Standby = extra.sharing().standby.Standby(
+        url, await disk.run(nodes.own, data), disk, among_others=among_others
+    )
     return made
 
 

@@ -6,6 +6,7 @@ is stopped and the machine asleep, from before it asked: it knows that it is ove
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -30,30 +31,79 @@ QUICK = "SET statement_timeout = '4s'"  # a beat that waits longer is no beat
 AWAY = 10_000  # ms of silence after which a node that is heard of again has been away
 FORGOTTEN = 7 * 86_400_000  # ms after which a node that is silent is not listed any more
 
-_TAKE = """
-WITH taken AS (
-    UPDATE lease SET node = %(id)s, name = %(name)s, epoch = (SELECT epoch + 1 FROM leader), until = ms_now() + %(ms)s
-    WHERE (until + %(grace)s < ms_now() OR until = 0 OR (node = %(id)s AND name = %(name)s))
-        AND NOT EXISTS (SELECT FROM drained WHERE drained.node = %(id)s)
-    RETURNING epoch
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """A right to serve, as a node takes it and keeps it. Statements take a node's `id` and `name`, its `epoch`, and `ms` and
+    `grace`."""
+
+    take: str  # returns the epoch; nothing while it is not to be had
+    renew: str  # returns whether the node is drained; nothing once it is another's, or over
+    give_back: str
+    free: str  # whether `take` would return something
+    epoch: str  # as it is
+    others: str = ""  # those are over who have not renewed theirs for long enough
+
+
+_NOT_DRAINED = "NOT EXISTS (SELECT FROM drained WHERE drained.node = %(id)s)"
+_LIVE = "serving JOIN serving_until USING (node) WHERE live = 1 AND until + %(grace)s >= ms_now()"
+_ALONE = f"NOT EXISTS (SELECT FROM {_LIVE})"
+_AMONG = "NOT EXISTS (SELECT FROM lease WHERE lease.until <> 0 AND lease.until + %(grace)s >= ms_now())"
+CHANNEL = "dovecote_lease"  # on which others hear that it was given back: a hint, for they look anyway
+_TOLD = f"SELECT pg_notify('{CHANNEL}', '') FROM given"
+_LEADERLESS = f"""
+(until + %(grace)s < ms_now() OR until = 0 OR (node = %(id)s AND name = %(name)s)) AND {_NOT_DRAINED} AND {_ALONE}
+"""
+# One node serves all, and the others stand by.
+LEADS = Right(
+    take=f"""
+    WITH taken AS (
+        UPDATE lease SET node = %(id)s, name = %(name)s, epoch = (SELECT epoch + 1 FROM leader), until = ms_now() + %(ms)s
+        WHERE {_LEADERLESS}
+        RETURNING epoch
+    )
+    UPDATE leader SET epoch = taken.epoch FROM taken RETURNING leader.epoch
+    """,
+    renew="""
+    UPDATE lease SET until = ms_now() + %(ms)s WHERE epoch = %(epoch)s AND epoch = (SELECT leader.epoch FROM leader)
+    RETURNING EXISTS (SELECT FROM drained WHERE drained.node = lease.node)
+    """,
+    give_back=f"WITH given AS (UPDATE lease SET until = 0 WHERE epoch = %(epoch)s RETURNING 1) {_TOLD}",
+    free=f"SELECT {_LEADERLESS} FROM lease",
+    epoch="SELECT epoch FROM leader",
 )
-UPDATE leader SET epoch = taken.epoch FROM taken RETURNING leader.epoch
-"""
-_RENEW = """
-UPDATE lease SET until = ms_now() + %(ms)s WHERE epoch = %(epoch)s AND epoch = (SELECT leader.epoch FROM leader)
-RETURNING EXISTS (SELECT FROM drained WHERE drained.node = lease.node)
-"""
-CHANNEL = (
-    "dovecote_lease"  # on which those that stand by hear that it was given back: a hint, for they look anyway
+# Each node serves what it holds.
+SERVES = Right(
+    take=f"""
+    WITH taken AS (
+        INSERT INTO serving SELECT %(id)s, %(name)s, 1, 1 WHERE {_NOT_DRAINED} AND {_AMONG}
+        ON CONFLICT (node) DO UPDATE SET name = excluded.name, epoch = serving.epoch + 1, live = 1
+            WHERE serving.name = excluded.name OR NOT EXISTS (SELECT FROM {_LIVE} AND node = %(id)s)
+        RETURNING epoch
+    ), counted AS (
+        INSERT INTO serving_until SELECT %(id)s, ms_now() + %(ms)s FROM taken
+        ON CONFLICT (node) DO UPDATE SET until = excluded.until
+    )
+    SELECT epoch FROM taken
+    """,
+    renew="""
+    UPDATE serving_until SET until = ms_now() + %(ms)s FROM serving
+    WHERE serving.node = %(id)s AND serving_until.node = %(id)s AND serving.epoch = %(epoch)s AND live = 1
+    RETURNING EXISTS (SELECT FROM drained WHERE drained.node = %(id)s)
+    """,
+    give_back=f"""
+    WITH given AS (UPDATE serving SET live = 0 WHERE node = %(id)s AND epoch = %(epoch)s RETURNING 1) {_TOLD}
+    """,
+    free=f"SELECT {_NOT_DRAINED} AND {_AMONG} AND NOT EXISTS (SELECT FROM {_LIVE} AND node = %(id)s AND name <> %(name)s)",
+    epoch="SELECT epoch FROM serving WHERE node = %(id)s",
+    others=f"""
+    WITH given AS (
+        UPDATE serving SET live = 0, epoch = epoch + 1 WHERE live = 1 AND NOT EXISTS (
+            SELECT FROM serving_until WHERE serving_until.node = serving.node AND until + %(grace)s >= ms_now()
+        ) RETURNING 1
+    ) {_TOLD}
+    """,
 )
-_GIVE_BACK = f"""
-WITH given AS (UPDATE lease SET until = 0 WHERE epoch = %(epoch)s RETURNING 1) SELECT pg_notify('{CHANNEL}', '') FROM given
-"""
-_FREE = """
-SELECT (until + %(grace)s < ms_now() OR until = 0 OR (node = %(id)s AND name = %(name)s))
-    AND NOT EXISTS (SELECT FROM drained WHERE drained.node = %(id)s)
-FROM lease
-"""
 _HERE = """
 INSERT INTO nodes VALUES (%(id)s, %(name)s, %(version)s, ms_now(), ms_now())
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, version = excluded.version, beat_at = excluded.beat_at,
@@ -67,12 +117,11 @@ def show(connection: Connection, node: Node) -> None:
     connection.execute(_HERE, values)
 
 
-def take(connection: Connection, node: Node) -> int | None:
+def take(connection: Connection, node: Node, right: Right = LEADS) -> int | None:
     """The epoch of the lease that is this node's now, or None while another has it or is to. One that was killed and comes back
     on its own folder waits for nobody: its predecessor is gone, or its folder's lock would not be had."""
-    values = {"id": node.id, "name": node.name, "ms": int(LEASE * 1000), "grace": int(GRACE * 1000)}
     try:
-        row = connection.execute(_TAKE, values).fetchone()
+        row = connection.execute(right.take.encode(), _values(node)).fetchone()
     except psycopg.errors.SerializationFailure:  # somebody else did just now, or renewed it
         return None
     if row is None:
@@ -81,15 +130,32 @@ def take(connection: Connection, node: Node) -> int | None:
     return int(row[0])
 
 
-def is_free(connection: Connection, node: Node) -> bool:
+def is_free(connection: Connection, node: Node, right: Right = LEADS) -> bool:
     """Whether `take` would give the lease."""
-    values = {"id": node.id, "name": node.name, "grace": int(GRACE * 1000)}
-    [(free,)] = connection.execute(_FREE, values).fetchall()
+    [(free,)] = connection.execute(right.free.encode(), _values(node)).fetchall()
     return bool(free)
 
 
+def epoch_of(connection: Connection, node: Node, right: Right) -> int:
+    """0 for a node that never served."""
+    row = connection.execute(right.epoch.encode(), _values(node)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _values(node: Node, epoch: int = 0) -> dict[str, str | int]:
+    return {
+        "id": node.id,
+        "name": node.name,
+        "epoch": epoch,
+        "ms": int(LEASE * 1000),
+        "grace": int(GRACE * 1000),
+    }
+
+
 def held_by(connection: Connection) -> str:
-    row = connection.execute("SELECT name FROM lease").fetchone()
+    row = connection.execute(
+        "SELECT name FROM serving WHERE live = 1 UNION ALL SELECT name FROM lease LIMIT 1"
+    ).fetchone()
     return str(row[0]) if row else ""
 
 
@@ -119,12 +185,14 @@ class Beats:
         epoch: int,
         asked: float,
         told: Told,
+        right: Right = LEADS,
     ) -> None:
         """`asked`: by `clock`, before the lease was asked for."""
         self._connect = connect
         self._node = node
         self._epoch = epoch
         self._told = told
+        self._right = right
         self._over = 0.0
         self._until(asked + LEASE)
         self._connection: Connection | None = None
@@ -144,7 +212,7 @@ class Beats:
         self._until(0.0)
         try:
             if giving_back:
-                self._at_hand().execute(_GIVE_BACK, {"epoch": self._epoch})
+                self._at_hand().execute(self._right.give_back.encode(), _values(self._node, self._epoch))
         except (SessionError, psycopg.Error) as error:
             log.warning("The lease runs out by itself: %s", error, extra={"action": "lease_left"})
         self._close()
@@ -158,8 +226,8 @@ class Beats:
             asked = clock()
             try:
                 connection = self._at_hand()
-                values = {"epoch": self._epoch, "ms": int(LEASE * 1000)}
-                renewed = connection.execute(_RENEW, values).fetchone()
+                values = _values(self._node, self._epoch)
+                renewed = connection.execute(self._right.renew.encode(), values).fetchone()
                 if renewed is None:
                     self._until(0.0)
                     self._told.gone()
@@ -168,9 +236,17 @@ class Beats:
                 if renewed[0]:
                     self._told.drained()
                 show(connection, self._node)
+                if self._right.others:
+                    self._end_others(connection, values)
             except (SessionError, psycopg.Error) as error:
                 log.warning("A beat failed: %s", error, extra={"action": "beat_failed"})
                 self._close()
+
+    def _end_others(self, connection: Connection, values: dict[str, str | int]) -> None:
+        with contextlib.suppress(
+            psycopg.errors.SerializationFailure
+        ):  # one of them did just now, or renewed its own
+            connection.execute(self._right.others.encode(), values)
 
     def _at_hand(self) -> Connection:
         if self._connection is None or self._connection.closed:

@@ -131,7 +131,7 @@ def add(connection: Statements, notice: Notice, now: int, chunk: int = 0) -> Non
 
 def are_open(connection: Statements) -> bool:
     """Whether any is not delivered yet."""
-    sql = "SELECT 1 FROM notices WHERE state IN ('pending', 'sending', 'unknown') LIMIT 1"
+    sql = "SELECT 1 FROM notices_here WHERE state IN ('pending', 'sending', 'unknown') LIMIT 1"
     return connection.execute(sql).fetchone() is not None
 
 

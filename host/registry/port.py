@@ -6,42 +6,17 @@ says is plain SQL; what depends on the engine (its errors, its files, its migrat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
+from host.registry.holding import Holding
+from host.registry.statements import Beside as Beside
+from host.registry.statements import Bindings as Bindings
+from host.registry.statements import Rows as Rows
+from host.registry.statements import Statements as Statements
 from host.registry.ties import Ties
 
 T = TypeVar("T")
-
-Value: TypeAlias = str | int | float | bytes | None
-Bindings: TypeAlias = Sequence[Any] | Mapping[str, Any]  # `Value`s, in the order of the "?" or by their names
-
-
-class Rows(Protocol):
-    """What a statement yields; a statement that changes something yields nothing unless it says RETURNING."""
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]: ...
-
-    def fetchone(self) -> tuple[Any, ...] | None: ...
-
-    def fetchall(self) -> list[tuple[Any, ...]]: ...
-
-
-class Statements(Protocol):
-    """One transaction, for the time of a job: nothing of it may be kept beyond the job's end."""
-
-    def execute(self, statements: str, bindings: Bindings | None = None, /) -> Rows: ...
-
-    def executemany(self, statements: str, sequenceofbindings: Iterable[Bindings], /) -> Rows: ...
-
-    def changes(self) -> int:
-        """How many rows the last statement has changed."""
-
-
-class Beside(Statements, Protocol):
-    """A connection of somebody's own, beside the host's: each statement is a transaction."""
-
-    def close(self) -> None: ...
 
 
 class Registry(Protocol):
@@ -72,6 +47,8 @@ class Registry(Protocol):
     @property
     def ties(self) -> Ties | None:
         """By which runners know until when this host leads; None where nobody else ever does."""
+
+    holding: Holding  # what of all this is this node's to do
 
     def leads(self) -> bool:
         """Whether what is done outside of the registry at this moment is still this host's to do."""

@@ -22,7 +22,8 @@ from psycopg import conninfo, errors, sql
 from host.folders.disk import Disk
 from host.registry import dialect, leases
 from host.registry.groups import Grouped, Job, Outcome
-from host.registry.leases import Beats, Connection
+from host.registry.holding import Holding
+from host.registry.leases import Beats, Connection, Right
 from host.registry.nodes import Led, Node
 from host.registry.port import Bindings, Rows
 from host.registry.ties import Ties
@@ -59,6 +60,7 @@ STONES = (
     ("lease", "nodes.sql"),
     ("drained", "drained.sql"),
     ("taken_in", "taken_in.sql"),
+    ("serving", "serving.sql"),
 )
 SCHEMA = resources.files("host.registry").joinpath("schema")
 AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)  # nothing was changed: from the beginning
@@ -275,12 +277,15 @@ class PostgreSQL(Grouped):
         lost: Callable[[SessionError], None],
         node: Node,
         drained: Callable[[], None],
+        right: Right,
     ) -> None:
         super().__init__(disk, NAME)
         self._url = url
         self._tell = lost
         self._drained = drained
         self._node = node
+        self._right = right
+        self.holding = Holding(node.id if right is leases.SERVES else "")
         self.ties = Ties()
         self.ahead = 0
         self._lost: Lost | None = None
@@ -297,9 +302,11 @@ class PostgreSQL(Grouped):
         lost: Callable[[SessionError], None],
         node: Node,
         drained: Callable[[], None] = lambda: None,
+        *,
+        among_others: bool = False,
     ) -> PostgreSQL:
-        """Raises `SessionError`; `Led` while another node serves, or is to."""
-        made = cls(url, disk, lost, node, drained)
+        """`among_others`: others serve at a time. Raises `SessionError`; `Led` while another node serves, or is to."""
+        made = cls(url, disk, lost, node, drained, leases.SERVES if among_others else leases.LEADS)
         await disk.run(made._begin)
         return made
 
@@ -328,7 +335,13 @@ class PostgreSQL(Grouped):
             self._give_up()
             connection.close()
             raise
-        self._connection = connection
+        self._connection = self._own(connection)
+
+    def _own(self, connection: Connection) -> Connection:
+        """That sees what is this node's to do (`here`, of schema/serving.sql)."""
+        if self.holding.is_shared:
+            connection.execute("SELECT set_config('dovecote.node', %s, false)", (self._node.id,))
+        return connection
 
     def _end(self) -> None:
         self._give_up()
@@ -368,20 +381,28 @@ class PostgreSQL(Grouped):
         with translated():
             leases.show(connection, self._node)
             asked = leases.clock()
-            epoch = leases.take(connection, self._node)
+            epoch = leases.take(connection, self._node, self._right)
             if epoch is None:
                 raise Led(NAME, leases.why_not(connection, self._node))
             self._epoch = epoch
             told = leases.Told(self._taken_over, self._drained, self.ties.renew)
-            self._beats = Beats(lambda: connect(self._url), self._node, epoch, asked, told)
+            self._beats = Beats(lambda: connect(self._url), self._node, epoch, asked, told, self._right)
 
     def _taken_over(self) -> None:
-        self._losing(f"another host leads by now (our epoch was {self._epoch})")
+        self._losing(self._over())
 
     def _check(self, connection: Connection) -> None:
-        [(found,)] = connection.execute("SELECT epoch FROM leader").fetchall()
+        found = leases.epoch_of(connection, self._node, self._right)
         if found != self._epoch:
-            raise self._losing(f"another host leads (epoch {found}, ours was {self._epoch})")
+            raise self._losing(self._over())
+
+    def _over(self) -> str:
+        led = (
+            "another host leads"
+            if self._right is leases.LEADS
+            else "others have what this host held, for its lease is over"
+        )
+        return f"{led} (our epoch was {self._epoch})"
 
     def _losing(self, why: str) -> Lost:
         with self._losses:
@@ -394,7 +415,7 @@ class PostgreSQL(Grouped):
         if self._lost is not None:
             raise self._lost
         if self._connection is None or self._connection.closed:
-            self._connection = connect(self._url)
+            self._connection = self._own(connect(self._url))
         return self._connection
 
     # ── groups ───────────────────────────────────────────────────────────────────────────────────────────

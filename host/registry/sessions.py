@@ -156,12 +156,27 @@ class Sessions:
         self.common = common
         self._known: dict[str, Session] = {}
 
-    def load(
-        self, connection: Statements, where: str = "busy = 1", bindings: tuple[str | int, ...] = ()
-    ) -> list[Session]:
+    def load(self, connection: Statements, where: str, bindings: tuple[str | int, ...] = ()) -> list[Session]:
         """For a job on host.db."""
         rows = connection.execute(f"SELECT {_COLUMNS} FROM sessions WHERE {where}", bindings).fetchall()
         return [self._session([str(column) for column in row]) for row in rows]
+
+    def here(
+        self, connection: Statements, where: str = "busy = 1", bindings: tuple[str | int, ...] = ()
+    ) -> list[Session]:
+        """Of those that are this node's."""
+        rows = connection.execute(f"SELECT {_COLUMNS} FROM sessions_here WHERE {where}", bindings).fetchall()
+        return [self._session([str(column) for column in row]) for row in rows]
+
+    def anew(self, connection: Statements, place: tuple[str, str, str]) -> None:
+        """The place is this node's from now on: what was known of its sessions was before another had them."""
+        where = "channel_type = ? AND workspace_id = ? AND platform_id = ?"
+        rows = connection.execute(f"SELECT {_COLUMNS} FROM sessions WHERE {where}", place).fetchall()
+        for row in rows:
+            if (known := self._known.get(str(row[0]))) is not None:
+                known.seq_high_water, known.in_ledger, known.node = int(str(row[7])), row[8] != 0, str(row[9])
+                known.unreadable = known.damaged = ""
+                known.read = known.remade = False
 
     def one(self, connection: Statements, id_: str) -> Session | None:
         return next(iter(self.load(connection, "id = ?", (id_,))), None)

@@ -23,9 +23,10 @@ LOOK = 1.0  # s between two looks: poll is the truth, what is told only a hint (
 
 
 class Standby:
-    def __init__(self, url: str, node: Node, disk: Disk) -> None:
+    def __init__(self, url: str, node: Node, disk: Disk, *, among_others: bool) -> None:
         self._url = url
         self._node = node
+        self._right = leases.SERVES if among_others else leases.LEADS
         self._disk = disk
         self._connection: Connection | None = None
         self._making = threading.Lock()
@@ -56,7 +57,7 @@ class Standby:
         try:
             connection = self._at_hand()
             leases.show(connection, self._node)
-            return leases.is_free(connection, self._node)
+            return leases.is_free(connection, self._node, self._right)
         except psycopg.errors.SerializationFailure:
             return False
         except (SessionError, psycopg.Error) as error:

@@ -7,10 +7,10 @@ from pathlib import Path
 from host.ports import faults
 from sessiondb.errors import Unavailable
 
-VERSION = 33
+VERSION = 34
 # Of hosts that may serve from tables of this version, by the version of their own: `VERSION`, unless the latest migration only
 # adds columns and tables, and a host that knows nothing of them does no harm.
-OLDEST_HOST = 32
+OLDEST_HOST = 33
 ELSEWHERE = "database"  # in the data folder: the address of the database that its registry is in
 DATABASE = Path(faults.DATABASE)  # where others name a file
 

@@ -60,16 +60,19 @@ def look_again(connection: Statements, session_id: str) -> None:
 
 def due_sessions(connection: Statements, now: int, without: Sequence[str], count: int) -> list[str]:
     """Sessions that must be looked at, those that are due the longest first."""
-    sql = f"SELECT session_id FROM due WHERE at <= ? {_without(without)} ORDER BY at, session_id LIMIT ?"
+    sql = f"SELECT session_id FROM due WHERE at <= ? AND {_HERE} {_without(without)} ORDER BY at, session_id LIMIT ?"
     rows = connection.execute(sql, (now, *without, count)).fetchall()
     return list(dict.fromkeys(str(id_) for (id_,) in rows))
 
 
 def earliest(connection: Statements, without: Sequence[str] = ()) -> int:
     """ms UTC; `NEVER` when nothing is due."""
-    sql = f"SELECT at FROM due WHERE at >= 0 {_without(without)} ORDER BY at LIMIT 1"
+    sql = f"SELECT at FROM due WHERE at >= 0 AND {_HERE} {_without(without)} ORDER BY at LIMIT 1"
     row = connection.execute(sql, tuple(without)).fetchone()
     return row[0] if row is not None and isinstance(row[0], int) else NEVER
+
+
+_HERE = "EXISTS (SELECT 1 FROM sessions_here WHERE id = session_id)"
 
 
 def _without(ids: Sequence[str]) -> str:
@@ -84,7 +87,7 @@ def home(connection: Statements, task_id: str) -> Home | None:
 def sessions_of(connection: Statements, made_in: str = "") -> list[str]:
     """The sessions that have tasks: all, or those with tasks that one session asked for."""
     if not made_in:
-        rows = connection.execute("SELECT DISTINCT session_id FROM due").fetchall()
+        rows = connection.execute(f"SELECT DISTINCT session_id FROM due WHERE {_HERE}").fetchall()
     else:
         sql = "SELECT DISTINCT session_id FROM due WHERE made_in = ?1 OR session_id = ?1"
         rows = connection.execute(sql, (made_in,)).fetchall()
@@ -94,7 +97,7 @@ def sessions_of(connection: Statements, made_in: str = "") -> list[str]:
 def sessions_without_copies(connection: Statements) -> list[str]:
     """Sessions with tasks that no look has copied: an older host made them."""
     sql = (
-        "SELECT DISTINCT session_id FROM due WHERE NOT EXISTS"
+        f"SELECT DISTINCT session_id FROM due WHERE {_HERE} AND NOT EXISTS"
         " (SELECT 1 FROM task_copies WHERE task_copies.task_id = due.task_id)"
     )
     return [str(id_) for (id_,) in connection.execute(sql).fetchall()]

@@ -116,7 +116,8 @@ class Pruner:
 
     def _with_old_copies(self, connection: Statements, before: int) -> list[Session]:
         # No column but a value: the rows are found by the index of their times.
-        sql = "SELECT DISTINCT session_id || '' FROM live_copies WHERE opened_at < ? LIMIT ?"
+        sql = "SELECT DISTINCT session_id || '' FROM live_copies WHERE opened_at < ? AND"
+        sql += " EXISTS (SELECT 1 FROM sessions_here WHERE id = session_id) LIMIT ?"
         found = connection.execute(sql, (before, PORTION)).fetchall()
         return [
             session for (id_,) in found for session in self._registry.load(connection, "id = ?", (str(id_),))
@@ -176,8 +177,8 @@ def _portion(writer: InboundWriter, *, files: Path, before: int, context: bool) 
 
 
 _DUE = """
-SELECT id, active_at FROM sessions WHERE created_at < ?1 AND pruned_at < ?2 AND active_at >= pruned_at - ?3
-AND NOT EXISTS (SELECT 1 FROM inbox WHERE session_id = sessions.id AND state = 'routed')
+SELECT id, active_at FROM sessions_here WHERE created_at < ?1 AND pruned_at < ?2 AND active_at >= pruned_at - ?3
+AND NOT EXISTS (SELECT 1 FROM inbox WHERE session_id = sessions_here.id AND state = 'routed')
 ORDER BY pruned_at LIMIT ?4
 """
 _FULL = "SELECT id, event FROM inbox WHERE emptied = 0 AND received_at < ? AND state <> 'routed' LIMIT ?"

@@ -30,13 +30,11 @@ PORTION = 500  # sessions of one look: whoever commits meanwhile comes in betwee
 
 AT_ONCE = 100  # that were never copied
 
-_UNCOPIED = (
-    "SELECT id FROM sessions WHERE id > ? AND busy = 0 AND node = ? AND carried <> node ORDER BY id LIMIT ?"
-)
+_UNCOPIED = "SELECT id FROM sessions_here WHERE id > ? AND busy = 0 AND node = ? AND carried <> node ORDER BY id LIMIT ?"
 _WAITING = (
-    "id > ? AND busy = 0 AND (EXISTS (SELECT 1 FROM due WHERE session_id = sessions.id)"
-    " OR EXISTS (SELECT 1 FROM asked WHERE session_id = sessions.id)"
-    " OR EXISTS (SELECT 1 FROM task_copies WHERE session_id = sessions.id)) ORDER BY id LIMIT ?"
+    "id > ? AND busy = 0 AND (EXISTS (SELECT 1 FROM due WHERE session_id = sessions_here.id)"
+    " OR EXISTS (SELECT 1 FROM asked WHERE session_id = sessions_here.id)"
+    " OR EXISTS (SELECT 1 FROM task_copies WHERE session_id = sessions_here.id)) ORDER BY id LIMIT ?"
 )
 
 
@@ -93,7 +91,7 @@ class Resting:
         self._uncopied = found[-1] if len(found) == AT_ONCE else None
 
     async def _portion(self, after: str) -> list[Session]:
-        job = functools.partial(self._records.sessions.load, where=_WAITING, bindings=(after, PORTION))
+        job = functools.partial(self._records.sessions.here, where=_WAITING, bindings=(after, PORTION))
         return await self._records.db.read(job)
 
 

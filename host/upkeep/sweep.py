@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 from host.controls.obeying import Orders
 from host.delivery.endings import Endings
 from host.delivery.service import Deliveries
-from host.folders import moments
+from host.folders import pulse
 from host.folders.disk import Disk
-from host.folders.pulse import Pulse, Told
 from host.intake import inbox
 from host.intake.stores import Stores
 from host.live import LiveMessages
@@ -39,7 +38,7 @@ AT_ONCE = 8  # looks beside each other
 PATIENCE = 10.0  # s that a look keeps its place
 
 
-_WORK = "SELECT id, work FROM sessions WHERE busy = 1"
+_WORK = "SELECT id, work FROM sessions_here WHERE busy = 1"
 _SETTLED = "settled_inbox = (SELECT coalesce(max(id), 0) FROM inbox), settled_out = max(settled_out, ?3)"
 _UNMOVED = "WHERE id = ?1 AND work = ?2 AND NOT EXISTS (SELECT 1 FROM inbox WHERE session_id = ?1 AND state = 'routed')"
 _REST = f"UPDATE sessions SET busy = 0, {_SETTLED} {_UNMOVED}"
@@ -83,13 +82,13 @@ class Sweep:
         disk: Disk,
         data: Path,
         every: float,
-        told: Callable[[], Told],
+        told: Callable[[], pulse.Told],
         unusable: Unusable,
     ) -> None:
         self._parts = parts
         self._told = told
         self._disk = disk
-        self._pulse = Pulse(data)
+        self._data = data
         self._every = every  # s between two rounds
         self._places = asyncio.Semaphore(AT_ONCE)
         self._under_way: dict[str, asyncio.Task[None]] = {}
@@ -111,7 +110,7 @@ class Sweep:
                     )
                 except Exception:  # whatever broke it would break it again after a restart: the others go on
                     log.exception("The sweep broke", extra={"action": "sweep_failed"})
-                await moments.come(self._every)
+                await asyncio.sleep(self._every)
         finally:
             for task in (tasks := list(self._under_way.values())):
                 task.cancel()
@@ -123,7 +122,7 @@ class Sweep:
         # Before the files, and both before any look: what comes in meanwhile moves them, and voids what the look will prove.
         looks, behind, works, busy = await parts.records.db.read(self._standing)
         self._beat_at = asyncio.get_running_loop().time()
-        files = await self._disk.run(_stamped, busy, self._pulse, self._told())
+        files = await self._disk.run(_stamped, busy, self._data, self._told())
         async with asyncio.TaskGroup() as group:
             for name, look, has_work in (
                 ("notices", parts.deliveries.deliver_notices, "notices" in looks),
@@ -153,7 +152,7 @@ class Sweep:
             [name for name, has_work in asked if has_work(connection)],
             inbox.sessions_with_unstored(connection),
             dict(connection.execute(_WORK).fetchall()),
-            self._parts.records.sessions.load(connection),
+            self._parts.records.sessions.here(connection),
         )
 
     async def _look(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
@@ -173,7 +172,7 @@ class Sweep:
                 )
             elif (now := asyncio.get_running_loop().time()) - self._beat_at >= self._every:
                 self._beat_at = now
-                await self._disk.run(self._pulse.beat, self._told())
+                await self._disk.run(pulse.beat, self._data, self._told())
 
     async def _guarded(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
         """One sick session never stops the sweep over the others."""
@@ -242,9 +241,9 @@ class Sweep:
         self._noted[session.id] = work
 
 
-def _stamped(busy: Sequence[Session], pulse: Pulse, told: Told) -> list[calm.Files]:
+def _stamped(busy: Sequence[Session], data: Path, told: pulse.Told) -> list[calm.Files]:
     """As the files are, with a sign of life: host.db was read, and the disk answers."""
-    pulse.beat(told)
+    pulse.beat(data, told)
     return calm.stamps(busy)
 
 

@@ -82,10 +82,10 @@ class Node:
 class Sharing:
     """A platform that outlives them."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, serve: Serve) -> None:
         self.platform = folder / "platform"
         self.platform.mkdir()
-        self.ada, self.bob = (Node(self.platform, folder / name, url, _serve) for name in ("ada", "bob"))
+        self.ada, self.bob = (Node(self.platform, folder / name, url, serve) for name in ("ada", "bob"))
         self.shared = folder / "shared"  # the workspaces of both, as on a share
         self.shared.mkdir()
         (self.shared / share.MARK).touch()
@@ -126,7 +126,23 @@ class Sharing:
 @asynccontextmanager
 async def sharing(folder: Path, url: str) -> AsyncIterator[Sharing]:
     """Ada serves; Bob stands by, and his clock is an hour ahead."""
-    both = Sharing(folder, url)
+    both = Sharing(folder, url, _serve)
+    async with _started(both):
+        await both.until(lambda: "Standing by" in both.bob.log())
+        yield both
+
+
+@asynccontextmanager
+async def serving_both(folder: Path, url: str) -> AsyncIterator[Sharing]:
+    """Ada and Bob serve at a time; his clock is an hour ahead. Ada has C0."""
+    both = Sharing(folder, url, _serve_together)
+    async with _started(both):
+        await both.until(lambda: "Duplicate" in both.bob.log())
+        yield both
+
+
+@asynccontextmanager
+async def _started(both: Sharing) -> AsyncIterator[None]:
     both.bob.lay()
     clocks.set_clock(both.bob.data, HOUR)
     try:
@@ -134,8 +150,7 @@ async def sharing(folder: Path, url: str) -> AsyncIterator[Sharing]:
         both.say("C0", "hello")
         await both.until(lambda: both.posts("C0") == ["hello"])
         both.bob.start()
-        await both.until(lambda: "Standing by" in both.bob.log())
-        yield both
+        yield
     finally:
         for node in (both.ada, both.bob):
             if node.process is not None and node.process.returncode is None:
@@ -146,6 +161,16 @@ async def sharing(folder: Path, url: str) -> AsyncIterator[Sharing]:
 
 
 async def _serve(platform: Path, data: Path, url: str) -> None:
+    if not (data / "workspaces").exists():  # what both have, of which neither is told
+        (data / "workspaces").symlink_to(data.parent / "shared")
+    await _serve_by(platform, data, database=url)
+
+
+async def _serve_together(platform: Path, data: Path, url: str) -> None:
+    await _serve_by(platform, data, database=url, workspaces=str(data.parent / "shared"))
+
+
+async def _serve_by(platform: Path, data: Path, **cluster: str) -> None:
     logging.basicConfig(level=logging.INFO)
     policy.GRACE = 200  # the platform answers at once here
     attempts.RETRY_BACKOFF = 100
@@ -156,7 +181,7 @@ async def _serve(platform: Path, data: Path, url: str) -> None:
     config = hosting.config(
         data,
         host={"sweep_every": 0.5},
-        cluster={"database": url, "workspaces": str(data.parent / "shared")},
+        cluster=cluster,
         agents={"default": {"options": {"tools": ["bash"]}}},
     )
     bot = DurableBot(platform)

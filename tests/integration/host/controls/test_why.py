@@ -192,7 +192,7 @@ async def test_the_story_tells_what_became_of_damaged_and_lost_records_and_of_po
         said = await bot.say("c", "hello")
         async with asyncio.timeout(TIMEOUT):
             await host.settled(said.message_id)
-        [session] = await host.house.records.db.read(host.house.records.sessions.load)
+        [session] = await host.house.records.db.read(host.house.records.sessions.here)
         row = bot.sent[0].key
     registry = open_host_db(tmp_path / "host.db")
     [(out_id,)] = registry.execute("SELECT message_out_id FROM ledger WHERE key = ?", (row,)).fetchall()
@@ -243,7 +243,7 @@ async def test_the_story_tells_what_a_message_waits_for(tmp_path: Path, screen: 
     async with serving(config(tmp_path), launcher=launcher) as (host, bot):
         said = await bot.say("c", "hello", platform_message_id="p9")
         await bot.until(lambda: any("I cannot start right now" in text for text in bot.said("c")))
-        [session] = await host.house.records.db.read(host.house.records.sessions.load)
+        [session] = await host.house.records.db.read(host.house.records.sessions.here)
     registry = open_host_db(tmp_path / "host.db")
     place, now = Address("memory", "w", "c"), now_ms()
     for about, answers in (("waits:t1:5", "p9"), (f"unusable:{session.id}:7", ""), ("waits:t2:5", "p8")):

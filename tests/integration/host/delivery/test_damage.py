@@ -255,7 +255,7 @@ async def test_a_quarantine_is_told_to_whoever_writes_and_ends_when_somebody_tak
             )
     async with serving(settings, bot) as (host, _):
         await eventually(lambda: host.house.records.sessions._known != {})
-        [session] = await host.house.records.db.read(host.house.records.sessions.load)
+        [session] = await host.house.records.db.read(host.house.records.sessions.here)
         await eventually(lambda: bool(session.unreadable))
         outbound(tmp_path).rename(tmp_path / "looked-at.db")
         await bot.until(lambda: bot.said("c").count("two") == 2)
@@ -291,7 +291,7 @@ async def test_what_only_its_runner_finds_damaged_is_looked_at_by_the_host_and_q
             await bot.until(lambda: len(bot.said("c")) == 3)
         await answered_elsewhere(host, bot)
     async with serving(config(tmp_path, host={"sweep_every": 0.2}, runner=SOON_GONE), bot) as (host, _):
-        sessions = await host.house.records.db.read(host.house.records.sessions.load)
+        sessions = await host.house.records.db.read(host.house.records.sessions.here)
         await eventually(lambda: any(session.unreadable for session in sessions))
     assert len(bot.said("c")) == 3, (
         "it is told once, by whichever host, and once an hour to whoever writes on"

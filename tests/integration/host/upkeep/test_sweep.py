@@ -44,7 +44,7 @@ async def test_an_engine_that_is_away_is_a_line_in_the_log_and_asked_again(
     async with serving(settings, launcher=engine) as (host, bot):
         await bot.say("c", "hello")
         await bot.until(lambda: bot.said("c") == ["hello"])
-        [session] = await host.house.records.db.read(host.house.records.sessions.load)
+        [session] = await host.house.records.db.read(host.house.records.sessions.here)
         session.unreadable = "its files are damaged"
         await bot.say("c", "and now?")
         async with asyncio.timeout(TIMEOUT):
@@ -62,7 +62,7 @@ async def test_an_engine_call_that_hangs_holds_up_neither_other_sessions_nor_the
         for channel in ("c", "d"):
             await bot.say(channel, "hello")
             await bot.until(lambda channel=channel: bot.said(channel) == ["hello"])  # type: ignore[misc]
-        found = await host.house.records.db.read(host.house.records.sessions.load)
+        found = await host.house.records.db.read(host.house.records.sessions.here)
         [sick] = [session for session in found if session.place.platform_id == "c"]
         sick.unreadable = "its files are damaged"
         await bot.say("c", "and now?")
@@ -85,7 +85,7 @@ async def test_a_runner_that_has_nothing_to_do_is_passed_over_until_something_co
         await bot.say("c", "hello")
         await bot.until(lambda: bot.said("c") == ["hello"])
         sweep = host.house.sweep
-        [session] = await host.house.records.db.read(host.house.records.sessions.load)
+        [session] = await host.house.records.db.read(host.house.records.sessions.here)
         async with asyncio.timeout(TIMEOUT):
             while session.id not in sweep._calm._since:  # noqa: ASYNC110 - the files have to grow old first
                 await asyncio.sleep(0.02)
@@ -108,7 +108,7 @@ async def test_a_session_in_which_something_is_due_later_is_looked_at_though_not
         await bot.say("c", "hello")
         await bot.until(lambda: bot.said("c") == ["hello"])
         sweep, records = host.house.sweep, host.house.records
-        [session] = await records.db.read(records.sessions.load)
+        [session] = await records.db.read(records.sessions.here)
 
         async def rounds_over_files_of(at: int) -> bool:
             """Whether it is passed over after two rounds, of which the first may note how far all is over."""
@@ -143,7 +143,7 @@ async def test_records_that_the_host_cannot_use_are_told_and_taken_up_again_when
         for channel in ("c", "d"):
             await bot.say(channel, "hello")
             await bot.until(lambda channel=channel: bot.said(channel) == ["hello"])  # type: ignore[misc]
-        found = await host.house.records.db.read(host.house.records.sessions.load)
+        found = await host.house.records.db.read(host.house.records.sessions.here)
         [sick] = [session for session in found if session.place.platform_id == "c"]
         kept = sick.folder.inbound.rename(sick.folder.root / "away")
         sick.folder.inbound.write_text("no folder")

@@ -46,7 +46,7 @@ async def test_the_turn_goes_on_by_itself_when_the_time_has_come(api: FakeModelA
     async with serving(settings) as (host, bot):
         said = await bot.say("c", "Do it")
         await bot.until(lambda: len(bot.said("c")) == 2)
-        [session] = await host.house.records.db.read(host.house.records.sessions.load)
+        [session] = await host.house.records.db.read(host.house.records.sessions.here)
         await host.house.records.mailboxes.use(session, lambda writer: _brought_near(writer, said.message_id))
         host.house.supervisor.wake(session)
         assert await host.settled(said.message_id) == "completed"

@@ -29,7 +29,7 @@ OLDER = ";".join(
         f"ALTER TABLE {table} DROP COLUMN {column}"
         for table, column in re.findall(r"TABLE (\w+) ADD COLUMN (\w+)", LATEST)
     ]
-    + [f"DROP TABLE {table}" for table in re.findall(r"CREATE TABLE (\w+)", LATEST)]
+    + [f"DROP {kind} {name}" for kind, name in re.findall(r"CREATE (TABLE|VIEW) (\w+)", LATEST)]
     + [f"UPDATE leader SET version = {where.VERSION - 1}"]
 )
 SOON = 0.5  # s of the engine's patience where a test waits for its end
@@ -257,7 +257,7 @@ async def test_a_node_that_stands_by_hears_at_once_that_the_lease_was_given_back
     monkeypatch.setattr(standby, "LOOK", 10 * TIMEOUT)  # no look would find it in time
     first, waiting, stopping = (
         await hosts.open(),
-        standby.Standby(hosts.url, BOB, hosts.disk),
+        standby.Standby(hosts.url, BOB, hosts.disk, among_others=False),
         asyncio.Event(),
     )
     async with asyncio.timeout(TIMEOUT):
@@ -266,7 +266,9 @@ async def test_a_node_that_stands_by_hears_at_once_that_the_lease_was_given_back
         await first.close()
         assert await told
         second = await hosts.open(node=BOB)
-        idle = asyncio.create_task(standby.Standby(hosts.url, ADA, hosts.disk).is_time(stopping))
+        idle = asyncio.create_task(
+            standby.Standby(hosts.url, ADA, hosts.disk, among_others=False).is_time(stopping)
+        )
         stopping.set()
         assert not await idle  # nor does it keep a host that is to end
     await waiting.close()
@@ -279,7 +281,7 @@ async def test_a_node_that_stands_by_outlives_a_restart_of_the_server(
     from host.registry import standby
 
     monkeypatch.setattr(standby, "LOOK", 0.1)
-    waiting, stopping = standby.Standby(hosts.url, BOB, hosts.disk), asyncio.Event()
+    waiting, stopping = standby.Standby(hosts.url, BOB, hosts.disk, among_others=False), asyncio.Event()
     await (await hosts.open()).close()
     assert await waiting.is_time(stopping)
     hosts.server.stop()
@@ -496,7 +498,9 @@ async def test_a_newer_database_that_says_so_is_served_and_read_by_a_host_of_thi
 def test_hosts_are_let_serve_from_newer_tables_only_where_these_were_but_added_to() -> None:
     assert where.VERSION - 1 <= where.OLDEST_HOST <= where.VERSION
     only_adds = all(
-        re.match(r"(CREATE (TABLE|INDEX)|ALTER TABLE \w+ ADD COLUMN .* DEFAULT)\b", " ".join(one.split()))
+        re.match(
+            r"(CREATE (TABLE|INDEX|VIEW)|ALTER TABLE \w+ ADD COLUMN .* DEFAULT)\b", " ".join(one.split())
+        )
         for one in LATEST.split(";")
         if one.strip()
     )

@@ -179,7 +179,7 @@ async def test_a_session_is_made_once_and_is_the_same_object_for_everybody(
 
     first, second = await registry.write(made), await registry.write(made)
     assert first == second == sessions.session_id("default", PLACE)
-    [one] = await registry.read(known.load)
+    [one] = await registry.read(known.here)
     [other] = await registry.read(lambda s: known.load(s, "id = ?", (first,)))
     assert one is other is known.get(first)
     assert one.address == PLACE
@@ -190,12 +190,12 @@ async def test_a_scope_that_changed_is_seen_by_those_who_hold_the_session(
 ) -> None:
     registry, known = await reopen(), Sessions(tmp_path)
     await registry.write(lambda s: sessions.upsert(s, "default", PLACE, "public", 1))
-    [held] = await registry.read(known.load)
+    [held] = await registry.read(known.here)
     await registry.write(lambda s: sessions.upsert(s, "default", PLACE, "private", 2))
-    await registry.read(known.load)
+    await registry.read(known.here)
     assert held.scope == "public"
     await registry.write(lambda s: sessions.channel_became(s, PLACE, "private"))
-    await registry.read(known.load)
+    await registry.read(known.here)
     assert held.scope == sessions.scope_name("private", PLACE, "")
 
 

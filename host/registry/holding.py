@@ -1,0 +1,119 @@
+"""What this node serves, where several do at a time: a channel with all that is said there is one node's (docs/adr/0042).
+
+A place is taken when something is to be done there and no node that lives has it; it is held for as long as its node serves. Any
+node takes in what people say; whoever holds the place puts it into the session's file, and nobody else opens that.
+
+What a crash does. Taken, nothing done yet: its node's, until that is over. A node that is over: its epoch is raised, so that no
+transaction of its own commits any more, and only then another takes what it held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from host.registry.statements import Statements
+from host.registry.where import DATABASE
+from sessiondb.errors import Unavailable
+from sessiondb.records import Address
+
+AT_ONCE = 32  # places that one look takes: others look as well
+CHANNEL = "dovecote_work_"  # and a node's id: it hears that something came for it; a hint
+
+
+class Place(NamedTuple):
+    channel_type: str
+    workspace_id: str
+    platform_id: str
+
+
+class Elsewhere(Unavailable):
+    """Another node holds the place, or none does yet: nothing of it is opened here."""
+
+
+class Holding:
+    """`node` is '' where one host has everything."""
+
+    def __init__(self, node: str = "") -> None:
+        self._node = node
+        self._places: set[Place] = set()
+        self._new: list[Place] = []
+        self.when_taken: list[Callable[[Statements, Place], None]] = []  # parts of the job that takes a place
+
+    @property
+    def is_shared(self) -> bool:
+        return bool(self._node)
+
+    def has(self, address: Address) -> bool:
+        return not self._node or address[:3] in self._places
+
+    def require(self, address: Address) -> None:
+        """Raises `Elsewhere`."""
+        if not self.has(address):
+            raise Elsewhere(DATABASE, "another node has this conversation")
+
+    def note(self, places: Iterable[Place]) -> None:
+        """After the commit that took them."""
+        new = [place for place in places if place not in self._places]
+        self._places.update(new)
+        self._new += new
+
+    def new(self) -> Sequence[Place]:
+        """Those noted since this was asked last."""
+        new, self._new = self._new, []
+        return new
+
+    # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def take(self, connection: Statements, address: Address) -> bool:
+        """Whether the place is this node's from the commit on."""
+        row = connection.execute(_WHO, address[:3]).fetchone()
+        if row is not None and row[0] == self._node:
+            return True
+        return bool(self._taken(connection, connection.execute(_TAKE, (*address[:3], self._node)).fetchall()))
+
+    def held(self, connection: Statements, lately: int = 2**60) -> Sequence[Place]:
+        """As an earlier life of this node left it, unless another took it over; what was taken in the last `lately` ms."""
+        found = connection.execute(_HELD, (self._node, lately)).fetchall()
+        return [Place(*map(str, row)) for row in found]
+
+    def take_idle(self, connection: Statements, now: int) -> Sequence[Place]:
+        """Some of those that nobody holds and where something is to be done."""
+        return self._taken(connection, connection.execute(_TAKE_IDLE, (now, AT_ONCE, self._node)).fetchall())
+
+    def _taken(self, connection: Statements, rows: Iterable[Sequence[object]]) -> Sequence[Place]:
+        places = [Place(*map(str, row)) for row in rows]
+        for place in places:
+            for part in self.when_taken:
+                part(connection, place)
+        return places
+
+    def tell(self, connection: Statements, address: Address) -> None:
+        """Who holds the place: something came in for it."""
+        connection.execute(_TELL, (CHANNEL, *address[:3]))
+
+
+_FREE = "NOT EXISTS (SELECT 1 FROM serving WHERE serving.node = placements.node AND serving.live = 1)"
+_TAKEN = (
+    "ON CONFLICT (channel_type, workspace_id, platform_id) DO UPDATE SET node = excluded.node, epoch = placements.epoch + 1,"
+    " taken_at = excluded.taken_at"
+)
+_RETURNING = "RETURNING channel_type, workspace_id, platform_id"
+_WHO = "SELECT node FROM placements WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?"
+_TAKE = f"INSERT INTO placements VALUES (?1, ?2, ?3, ?4, 1, ms_now()) {_TAKEN} WHERE {_FREE} {_RETURNING}"
+_HELD = "SELECT channel_type, workspace_id, platform_id FROM placements WHERE node = ? AND taken_at > ms_now() - ?"
+_TELL = "SELECT pg_notify(?1 || node, '') FROM placements WHERE channel_type = ?2 AND workspace_id = ?3 AND platform_id = ?4"
+_TAKE_IDLE = f"""
+WITH wanted AS (
+    SELECT channel_type, workspace_id, platform_id FROM sessions WHERE busy = 1
+    UNION SELECT channel_type, workspace_id, platform_id FROM due JOIN sessions ON sessions.id = due.session_id WHERE due.at <= ?1
+    UNION SELECT channel_type, workspace_id, platform_id FROM notices WHERE state IN ('pending', 'sending', 'unknown')
+    UNION SELECT sessions.channel_type, sessions.workspace_id, sessions.platform_id
+        FROM asked JOIN sessions ON sessions.id = asked.session_id WHERE asked.ends_at > ?1 - 86400000 AND asked.ends_at <= ?1
+), free AS (
+    SELECT wanted.* FROM wanted LEFT JOIN placements USING (channel_type, workspace_id, platform_id)
+    WHERE placements.node IS NULL OR {_FREE} LIMIT ?2
+)
+INSERT INTO placements SELECT channel_type, workspace_id, platform_id, ?3, 1, ms_now() FROM free
+{_TAKEN} WHERE {_FREE} {_RETURNING}
+"""

@@ -1,0 +1,40 @@
+-- Nodes that serve at a time, each what it holds; none of them where one serves all (`lease`). Times are ms UTC by the database's clock.
+CREATE TABLE serving (
+    node         text COLLATE "C" PRIMARY KEY,        -- nodes.id
+    name         text COLLATE "C" NOT NULL,           -- of its machine
+    epoch        bigint NOT NULL,                     -- raised by whoever begins to serve, or finds that one is over
+    live         bigint NOT NULL                      -- 0 = given back, or over
+);
+-- Apart, for every transaction reads the epoch and a beat changes none.
+CREATE TABLE serving_until (
+    node         text COLLATE "C" PRIMARY KEY,
+    until        bigint NOT NULL
+);
+
+-- Which node has a channel with all that is said there. No time of its own: it is held for as long as its node serves.
+CREATE TABLE placements (
+    channel_type text COLLATE "C" NOT NULL,
+    workspace_id text COLLATE "C" NOT NULL,
+    platform_id  text COLLATE "C" NOT NULL,
+    node         text COLLATE "C" NOT NULL,
+    epoch        bigint NOT NULL,                     -- how many times it was taken
+    taken_at     bigint NOT NULL,
+    PRIMARY KEY (channel_type, workspace_id, platform_id)
+);
+CREATE INDEX placements_node ON placements (node, taken_at);
+
+-- Whether whoever asks has the channel: a node that holds some has told its connection so, and everybody else sees all.
+CREATE FUNCTION here(channel text, workspace text, platform text) RETURNS boolean LANGUAGE sql STABLE
+    RETURN coalesce(current_setting('dovecote.node', true), '') = '' OR EXISTS (
+        SELECT FROM placements WHERE channel_type = channel AND workspace_id = workspace AND platform_id = platform
+            AND node = current_setting('dovecote.node', true)
+    );
+
+CREATE OR REPLACE VIEW nodes_seen AS
+    SELECT nodes.name, nodes.id, nodes.since, ms_now() - nodes.beat_at AS silent, nodes.version,
+        ((lease.node = nodes.id AND lease.until > ms_now())
+            OR EXISTS (SELECT FROM serving JOIN serving_until USING (node)
+                WHERE node = nodes.id AND live = 1 AND serving_until.until > ms_now()))::int AS serves,
+        EXISTS (SELECT FROM drained WHERE drained.node = nodes.id)::int AS drained,
+        (SELECT count(*) FROM placements WHERE placements.node = nodes.id) AS places
+    FROM nodes CROSS JOIN lease;

@@ -1,0 +1,107 @@
+"""Two hosts on one database that serve at a time, each what it holds."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+from host.registry import nodes
+from tests.support.postgres import Server
+from tests.support.sharing import serving_both
+
+ONCE = f"@@call mock_append {json.dumps({'file': 'written', 'line': 'once', 'shared': True})}\n"
+COPIED = "SELECT count(*) FROM mailbox_copies WHERE content LIKE '%tool_result%'"
+SLOW = "@@sleep 3\n"  # a turn that is under way when something happens to its node
+PLACED = "INSERT INTO placements VALUES ('durable', 'w', 'C{}', '{}', 1, ms_now()) RETURNING 1"
+HELD = "SELECT count(DISTINCT node) FROM placements"
+
+
+async def test_two_nodes_answer_each_question_once_between_them(postgres: Server, tmp_path: Path) -> None:
+    url = postgres.database()
+    async with serving_both(tmp_path, url) as both:
+        for number in (1, 2, 3):  # nobody has told him yet
+            postgres.says(url, PLACED.format(number, nodes.named(both.bob.data)))
+        for number in range(8):
+            both.say(f"C{number}", f"question {number}")
+        await both.until(lambda: all(both.posts(f"C{number}") for number in range(1, 8)))
+        await both.until(lambda: len(both.posts("C0")) == 2)
+        assert both.posts("C0") == ["hello", "question 0"]
+        assert [both.posts(f"C{number}") for number in range(1, 8)] == [
+            [f"question {number}"] for number in range(1, 8)
+        ]
+        assert both.twice() == []
+        assert postgres.says(url, HELD) == "2"
+
+
+async def test_when_one_of_two_is_killed_the_other_remembers_and_answers_once_what_was_under_way_there(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.database()
+    async with serving_both(tmp_path, url) as both:
+        both.say("C0", f"{ONCE}{SLOW}one")  # Ada's
+        await both.until(lambda: postgres.says(url, COPIED) == "1")
+        await both.ada.kill()
+        await both.until(lambda: len(both.posts("C0")) == 2)
+        both.say("C0", "@@recall\nagain")
+        await both.until(lambda: len(both.posts("C0")) == 3)
+        assert both.posts("C0")[:2] == ["hello", "one"]
+        assert both.posts("C0")[2] == "again\nhello"
+        assert both.twice() == []
+        assert both.written() == ["once"]
+        assert postgres.says(url, "SELECT count(DISTINCT node) FROM placements") == "1"
+
+
+async def test_one_of_two_that_was_stopped_changes_nothing_more_and_ends_and_the_other_has_answered(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.database()
+    async with serving_both(tmp_path, url) as both:
+        both.say("C0", f"{SLOW}one")
+        await both.until(lambda: both.at_work(1))
+        both.ada.signal(signal.SIGSTOP)
+        await both.until(lambda: len(both.posts("C0")) == 2)
+        both.ada.signal(signal.SIGCONT)
+        assert await both.ada.ended() != 0
+        assert "is over" in both.ada.log()
+        both.say("C0", "two")
+        await both.until(lambda: len(both.posts("C0")) == 3)
+        assert both.posts("C0") == ["hello", "one", "two"]
+        assert both.twice() == []
+        assert both.ada.runners() == []
+
+
+async def test_what_a_drained_node_has_goes_on_with_the_other_once_its_turns_have_ended(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.database()
+    async with serving_both(tmp_path, url) as both:
+        both.say("C0", f"{SLOW}one")
+        await both.until(lambda: both.at_work(1))
+        postgres.says(
+            url, f"INSERT INTO drained VALUES ('{nodes.named(both.ada.data)}', ms_now()) RETURNING 1"
+        )
+        await both.until(lambda: len(both.posts("C0")) == 2)
+        assert await both.ada.ended() == 0
+        both.say("C0", "two")
+        await both.until(lambda: len(both.posts("C0")) == 3)
+        assert both.posts("C0") == ["hello", "one", "two"]
+        assert both.twice() == []
+        assert postgres.says(url, "SELECT count(DISTINCT node) FROM placements") == "1"
+
+
+async def test_a_node_that_joins_has_its_share_of_what_nobody_holds_and_none_of_what_another_has(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.database()
+    async with serving_both(tmp_path, url) as both:
+        both.say("C0", "one")  # Ada's, whoever takes it in
+        both.say("C1", "two")
+        await both.until(lambda: len(both.posts("C0")) == 2 and both.posts("C1"))
+        ada = nodes.named(both.ada.data)
+        assert postgres.says(url, "SELECT node FROM placements WHERE platform_id = 'C0'") == ada
+        assert postgres.says(url, "SELECT DISTINCT epoch FROM placements") == "1"
+        assert both.twice() == []
+        # Of both a node tells how much it has.
+        assert postgres.says(url, "SELECT sum(places) FROM nodes_seen") == "2"
+        assert postgres.says(url, "SELECT sum(serves) FROM nodes_seen") == "2"

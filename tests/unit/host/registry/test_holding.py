@@ -1,0 +1,309 @@
+"""Which node has a place, by the rows of a real PostgreSQL: `holding` and the rights of `leases`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from host.folders.disk import ThreadDisk
+from host.registry import asked, notices, sessions
+from host.registry.db import HostDB
+from host.registry.holding import AT_ONCE, Elsewhere, Holding, Place
+from host.registry.nodes import Led, Node
+from host.registry.notices import Notice
+from host.registry.port import Registry, Statements
+from host.registry.reaching import reached
+from host.schedule import index
+from host.words import as_it_is
+from sessiondb.errors import SessionError, Unavailable
+from sessiondb.records import Address
+from tests.support.postgres import Server
+
+ADA, BOB, EVE = Node("a", "ada"), Node("b", "bob"), Node("e", "eve")
+HERE, THERE = Address("slack", "T1", "C1"), Address("slack", "T1", "C2")
+PATIENCE = 30.0  # s a test waits for something to happen
+
+
+class Nodes:
+    """Of one database, each with a connection of its own."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.url = server.database()
+        self.lost: list[SessionError] = []
+        self._disk = ThreadDisk()
+        self._open: list[Registry] = []
+
+    async def open(self, node: Node, *, among_others: bool = True) -> Registry:
+        from host.registry.postgresql import PostgreSQL  # an extra's, where there is one
+
+        opened = await PostgreSQL.open(
+            self.url, self._disk, self.lost.append, node, lambda: None, among_others=among_others
+        )
+        self._open.append(opened)
+        return opened
+
+    def says(self, sql: str) -> str:
+        return self.server.says(self.url, sql)
+
+    def over(self, node: Node) -> None:
+        """It has not been heard of for long enough."""
+        self.says(f"UPDATE serving_until SET until = 1 WHERE node = '{node.id}' RETURNING 1")
+
+    async def close(self) -> None:
+        for one in self._open:
+            await one.close()
+
+
+@pytest.fixture
+async def nodes(postgres: Server) -> AsyncIterator[Nodes]:
+    made = Nodes(postgres)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def slow_beats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody renews, and nobody ends another, before the test says so."""
+    from host.registry import leases
+
+    monkeypatch.setattr(leases, "BEAT", 3_600.0)
+
+
+@pytest.fixture
+def quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
+    from host.registry import leases
+
+    monkeypatch.setattr(leases, "BEAT", 0.05)
+    monkeypatch.setattr(leases, "GRACE", 0.0)
+
+
+async def busy(registry: Registry, place: Address) -> str:
+    return await registry.write(lambda c: sessions.upsert(c, "default", place, "public", 1))
+
+
+async def looked(registry: Registry, now: int = 1_000) -> set[Place]:
+    taken = await registry.write(lambda c: registry.holding.take_idle(c, now))
+    registry.holding.note(taken)
+    return set(taken)
+
+
+async def seen(registry: Registry, tmp_path: Path) -> list[str]:
+    """Conversations not at rest that the node finds by itself."""
+    known = sessions.Sessions(tmp_path)
+    return [session.address.platform_id for session in await registry.read(known.here)]
+
+
+async def test_two_nodes_serve_at_a_time_and_a_place_is_one_nodes(nodes: Nodes, slow_beats: None) -> None:
+    ada, bob = await nodes.open(ADA), await nodes.open(BOB)
+    assert await reached(ada, HERE)
+    assert not await reached(bob, HERE)
+    assert await reached(bob, THERE)
+    assert await reached(ada, HERE)
+    assert (ada.holding.has(HERE), ada.holding.has(THERE)) == (True, False)
+    with pytest.raises(Elsewhere):
+        ada.holding.require(THERE)
+    assert nodes.says("SELECT string_agg(node || epoch, ' ' ORDER BY platform_id) FROM placements") == "a1 b1"
+
+
+async def test_threads_are_where_their_channel_is(nodes: Nodes, slow_beats: None) -> None:
+    ada = await nodes.open(ADA)
+    await reached(ada, HERE._replace(thread_id="1.0"))
+    assert ada.holding.has(HERE)
+    assert ada.holding.has(HERE._replace(thread_id="2.0"))
+
+
+async def test_a_node_sees_by_itself_only_what_it_holds_and_whoever_asks_beside_it_sees_all(
+    nodes: Nodes, slow_beats: None, tmp_path: Path
+) -> None:
+    ada, bob = await nodes.open(ADA), await nodes.open(BOB)
+    for registry, place in ((ada, HERE), (bob, THERE)):
+        await reached(registry, place)
+        id_ = await busy(registry, place)
+        await registry.write(lambda c, p=place, i=id_: notices.add(c, Notice(f"n{i}", p, as_it_is("x")), 1))  # type: ignore[misc]
+        await registry.write(lambda c, i=id_: index.look_again(c, i))  # type: ignore[misc]
+    assert (await seen(ada, tmp_path), await seen(bob, tmp_path)) == (["C1"], ["C2"])
+    for registry in (ada, bob):
+        assert await registry.read(notices.are_open)
+        assert len(await registry.read(lambda c: index.due_sessions(c, 1, (), 10))) == 1
+        assert len(await registry.read(index.sessions_of)) == 1
+    assert nodes.says("SELECT count(*) FROM sessions_here") == "2"
+
+
+async def test_what_nobody_holds_is_taken_where_something_is_to_be_done_and_left_where_nothing_is(
+    nodes: Nodes, slow_beats: None
+) -> None:
+    ada = await nodes.open(ADA)
+    rests, works, due, told, asks = (Address("slack", "T1", f"C{n}") for n in range(5))
+    for place in (rests, works, due, asks):
+        await busy(ada, place)
+    nodes.says("UPDATE sessions SET busy = 0 WHERE platform_id <> 'C1' RETURNING 1")
+    later = sessions.session_id("default", due)
+    asking = sessions.session_id("default", asks)
+
+    def made(connection: Statements) -> None:
+        connection.execute("INSERT INTO due VALUES ('t', ?, '', 900)", (later,))
+        connection.execute(
+            "INSERT INTO asked (key, session_id, channel_type, workspace_id, platform_id, thread_id, ends_at)"
+            " VALUES ('q', ?, 'slack', 'T1', 'C9', '', 950)",
+            (asking,),
+        )
+        notices.add(connection, Notice("n", told, as_it_is("x")), 1)
+
+    await ada.write(made)
+    assert await looked(ada, 800) == {works[:3], told[:3]}
+    assert await looked(ada, 920) == {due[:3]}
+    assert await looked(ada, 960) == {asks[:3]}
+    assert await ada.read(lambda c: asked.ended(c, 0, 960, 9)) != []
+    assert await looked(ada) == set()
+
+
+async def test_one_look_takes_a_portion_so_that_others_have_their_share(
+    nodes: Nodes, slow_beats: None
+) -> None:
+    ada, bob = await nodes.open(ADA), await nodes.open(BOB)
+    for number in range(AT_ONCE + 3):
+        await busy(ada, Address("slack", "T1", f"C{number}"))
+    first, second = await looked(ada), await looked(bob)
+    assert (len(first), len(second)) == (AT_ONCE, 3)
+    assert not first & second
+
+
+async def test_a_node_that_is_over_changes_nothing_more_and_what_it_held_is_anothers(
+    nodes: Nodes, quick_beats: None, tmp_path: Path
+) -> None:
+    bob = await nodes.open(BOB)
+    nodes.says("INSERT INTO serving VALUES ('a', 'ada', 7, 1) RETURNING 1")
+    nodes.says("INSERT INTO serving_until VALUES ('a', 1) RETURNING 1")
+    nodes.says("INSERT INTO placements VALUES ('slack', 'T1', 'C1', 'a', 3, 1) RETURNING 1")
+    async with asyncio.timeout(PATIENCE):
+        while not await reached(bob, HERE):  # noqa: ASYNC110 - his beat ends her, of which nobody tells
+            await asyncio.sleep(0.02)
+    assert nodes.says("SELECT node, epoch FROM placements") == "b|4"
+    assert nodes.says("SELECT epoch, live FROM serving WHERE node = 'a'") == "8|0"
+
+
+async def test_who_finds_its_epoch_raised_has_lost_all_that_it_held(nodes: Nodes, slow_beats: None) -> None:
+    ada = await nodes.open(ADA)
+    await reached(ada, HERE)
+    nodes.says("UPDATE serving SET epoch = epoch + 1, live = 0 WHERE node = 'a' RETURNING 1")
+    with pytest.raises(Unavailable, match="its lease is over"):
+        await busy(ada, HERE)
+    assert not ada.leads()
+    assert len(nodes.lost) == 1
+
+
+async def test_a_node_that_comes_back_to_its_folder_has_what_nobody_took_meanwhile(
+    nodes: Nodes, slow_beats: None
+) -> None:
+    first = await nodes.open(ADA)
+    for place in (HERE, THERE):
+        await reached(first, place)
+    bob = await nodes.open(BOB)
+    again = await nodes.open(ADA)  # killed, and there again: its folder's lock tells that nobody else is it
+    assert set(await again.read(again.holding.held)) == {HERE[:3], THERE[:3]}
+    await again.close()
+    assert await reached(bob, HERE)
+    once_more = await nodes.open(ADA)
+    assert set(await once_more.read(once_more.holding.held)) == {THERE[:3]}
+
+
+async def test_a_folder_that_was_copied_to_another_machine_is_not_served_twice(
+    nodes: Nodes, slow_beats: None
+) -> None:
+    await nodes.open(ADA)
+    with pytest.raises(Led):
+        await nodes.open(Node("a", "a copy's machine"))
+    nodes.over(ADA)
+    await nodes.open(Node("a", "a copy's machine"))
+
+
+async def test_one_that_serves_all_and_some_that_serve_a_part_are_never_at_a_time(
+    nodes: Nodes, slow_beats: None
+) -> None:
+    alone = await nodes.open(ADA, among_others=False)
+    with pytest.raises(Led, match="ada"):
+        await nodes.open(BOB)
+    await alone.close()
+    await nodes.open(BOB)
+    with pytest.raises(Led, match="bob"):
+        await nodes.open(ADA, among_others=False)
+
+
+async def test_a_drained_node_serves_no_part_until_that_is_undone(nodes: Nodes, slow_beats: None) -> None:
+    await (await nodes.open(EVE)).close()
+    nodes.says("INSERT INTO drained VALUES ('a', 1) RETURNING 1")
+    with pytest.raises(Led, match="--undo"):
+        await nodes.open(ADA)
+    nodes.says("DELETE FROM drained RETURNING 1")
+    await nodes.open(ADA)
+
+
+async def test_who_serves_and_how_many_places_each_has_is_seen_by_all(nodes: Nodes, slow_beats: None) -> None:
+    ada, _ = await nodes.open(ADA), await nodes.open(BOB)
+    await reached(ada, HERE)
+    assert (
+        nodes.says("SELECT string_agg(id || serves || places, ' ' ORDER BY id) FROM nodes_seen") == "a11 b10"
+    )
+
+
+async def test_whoever_holds_a_place_is_told_that_something_came_for_it(
+    nodes: Nodes, slow_beats: None
+) -> None:
+    from host.registry.hints import Hints
+    from host.registry.holding import CHANNEL
+
+    ada, bob = await nodes.open(ADA), await nodes.open(BOB)
+    await reached(ada, HERE)
+    hints = Hints(nodes.url, f"{CHANNEL}{ADA.id}", ThreadDisk())
+    await hints.wait(0.0)  # nobody listened until now
+    told = asyncio.create_task(hints.wait(PATIENCE))
+    await asyncio.sleep(0)
+    await reached(bob, HERE)
+    async with asyncio.timeout(PATIENCE / 2):
+        await told
+    await hints.close()
+
+
+async def test_a_single_machine_holds_everything_and_takes_nothing(tmp_path: Path) -> None:
+    alone = await HostDB.open(tmp_path / "host.db", ThreadDisk())
+    assert await reached(alone, HERE)
+    assert not alone.holding.is_shared
+    alone.holding.require(THERE)
+    await busy(alone, HERE)
+    assert await seen(alone, tmp_path) == ["C1"]
+    await alone.close()
+
+
+def test_what_was_noted_is_told_once() -> None:
+    holding = Holding("a")
+    holding.note([Place("slack", "T1", "C1")])
+    holding.note([Place("slack", "T1", "C1"), Place("slack", "T1", "C2")])
+    assert list(holding.new()) == [Place("slack", "T1", "C1"), Place("slack", "T1", "C2")]
+    assert list(holding.new()) == []
+
+
+async def test_what_belongs_to_taking_a_place_is_done_once_however_often_it_is_asked_for(
+    nodes: Nodes, slow_beats: None
+) -> None:
+    ada, bob = await nodes.open(ADA), await nodes.open(BOB)
+    done: list[Place] = []
+    ada.holding.when_taken.append(lambda _, place: done.append(place))
+    assert [await ada.write(lambda c: ada.holding.take(c, HERE)) for _ in range(2)] == [True, True]
+    assert not await bob.write(lambda c: bob.holding.take(c, HERE))
+    assert done == [HERE[:3]]
+    assert nodes.says("SELECT epoch FROM placements") == "1"
+
+
+async def test_what_was_taken_by_a_task_that_ended_before_it_could_say_so_is_known_at_the_next_look(
+    nodes: Nodes, slow_beats: None
+) -> None:
+    ada = await nodes.open(ADA)
+    await ada.write(lambda c: ada.holding.take(c, HERE))
+    assert not ada.holding.has(HERE)
+    assert list(await ada.read(lambda c: ada.holding.held(c, 60_000))) == [HERE[:3]]
+    nodes.says("UPDATE placements SET taken_at = taken_at - 60001 RETURNING 1")
+    assert list(await ada.read(lambda c: ada.holding.held(c, 60_000))) == []
