@@ -135,6 +135,7 @@ class Host:
                 others = group.create_task(self._deal_with_others(), name="taken-in")
                 side_tasks.append(group.create_task(self._take_up_others(), name="taking-up"))
                 side_tasks.append(group.create_task(house.upkeep.pruner.run(), name="pruner"))
+                side_tasks.append(group.create_task(house.upkeep.packer.run(), name="packer"))
                 if self.web is not None:
                     side_tasks.append(group.create_task(house.upkeep.feeding.run(), name="search"))
                 bots = [
@@ -366,6 +367,7 @@ class Host:
         await house.titles.close()
         await house.service.handing.close()
         await house.deliveries.stop()
+        await house.upkeep.packer.finish()
         await house.live.stop()  # the bots are still there: nothing says "working…" while nobody works
         for task in side_tasks:
             task.cancel()

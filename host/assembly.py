@@ -56,6 +56,7 @@ from host.intake.standings import Standings
 from host.live import LiveMessages
 from host.live.draining import Draining
 from host.live.progress import ProgressBoard
+from host.mailbox.luggage import MIB, MOST, Luggage
 from host.mailbox.open import Mailboxes, Records
 from host.mailbox.questions import Approvers
 from host.mailbox.spaces import Spaces
@@ -81,6 +82,7 @@ from host.schedule.trials import Trials
 from host.upkeep import exporting
 from host.upkeep import sweep as sweeping
 from host.upkeep.forgetting import Forgetting, Hands
+from host.upkeep.packing import Packer
 from host.upkeep.pruning import Pruner
 from host.upkeep.searching.feeding import Feeding
 from host.upkeep.state import State
@@ -132,6 +134,7 @@ class Upkeep:
 
     pruner: Pruner
     feeding: Feeding
+    packer: Packer
 
 
 @dataclass(frozen=True)
@@ -224,8 +227,14 @@ def assemble(
 
 def _records(config: Config, db: Registry, disk: Disk, now: Callable[[], int]) -> Records:
     common = config.cluster.workspaces if config.cluster is not None else None
-    sessions = Sessions(Path(config.data).resolve(), common)
-    return Records(db, sessions, Mailboxes(disk, db, now), Spaces(db, sessions))
+    sessions = Sessions(data := Path(config.data).resolve(), common)
+    luggage = Luggage(db, data, now, _most_packed(config))
+    return Records(db, sessions, Mailboxes(disk, db, now, config.host.zone), Spaces(db, sessions, luggage))
+
+
+def _most_packed(config: Config) -> int:
+    """Bytes of a folder."""
+    return MOST if config.cluster is None else config.cluster.folder_mb * MIB
 
 
 def _ordered(
@@ -247,7 +256,19 @@ def _ordered(
     ways = {"reload": reloading.ordered, "pause": pausing.ordered, "forget": forgetting.ordered}
     ways["channel"] = functools.partial(channels.ordered, supervisor, languages)
     orders = Orders(records.db, records.sessions, supervisor, followers.desk, pausing, ways)
-    return Ordered(orders, reloading, pausing, forgetting), Upkeep(pruner, feeding)
+    packer = _packer(settings, records, supervisor, onward, parts.now)
+    return Ordered(orders, reloading, pausing, forgetting), Upkeep(pruner, feeding, packer)
+
+
+def _packer(
+    settings: Settings, records: Records, supervisor: Supervisor, onward: Onward, now: Callable[[], int]
+) -> Packer:
+    def zone() -> str:
+        return settings.config.host.zone
+
+    return Packer(
+        records, supervisor.lives, onward.deliveries.notify, now, zone, _most_packed(settings.config)
+    )
 
 
 def _controls(

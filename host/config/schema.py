@@ -443,7 +443,10 @@ class Cluster(_Model):
     """Off unless the section is there. Needs the extra `cluster`."""
 
     database: DatabaseAddress  # of PostgreSQL; its password is in PGPASSWORD
-    workspaces: SharedFolder = None  # of all nodes; None: each has its own, and packs are in the database
+    workspaces: SharedFolder = (
+        None  # of all nodes; None: each has its own, and what is in it is packed into the database
+    )
+    folder_mb: Annotated[int, Field(ge=1)] = 512  # of a folder that is packed
 
 
 class Config(_Model):

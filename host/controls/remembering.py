@@ -78,6 +78,10 @@ class Remembering:
     async def told(self, viewer: Viewer, text: str) -> str:
         """Markdown; `text` is what stands behind the order. Raises `Forbidden`."""
         place = await self._db.read(lambda connection: self._place(connection, viewer))
+        try:
+            await self._spaces.take_over(place.agent, place.scope)
+        except OSError as error:
+            raise Forbidden(NOT_NOW) from error
         word, rest = _halves(text)
         if word not in (FORGET, CORRECT):
             return _listed(*await self._read(place), looked_for=text.strip())

@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -25,6 +27,7 @@ T = TypeVar("T")
 
 MARK = ".dovecote"  # no agent's name begins so
 WITHIN = 10.0  # s in which a folder answers
+PAUSE = 0.05  # s between two looks
 MOST = 16  # calls under way; where so many hang, none begins
 
 
@@ -40,36 +43,41 @@ class Patient:
 
     def __init__(self, within: float = WITHIN, most: int = MOST) -> None:
         self._within = within
-        self._places = threading.BoundedSemaphore(most)
+        self._places = asyncio.Semaphore(most)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[T] = loop.create_future()
-
-        def settle(value: T | None, failure: BaseException | None) -> None:
-            if outcome.done():
-                return
-            if failure is not None:
-                outcome.set_exception(failure)
-            else:
-                outcome.set_result(value)  # type: ignore[arg-type]  # it is the function's own
-
-        def work() -> None:
-            value, failure = None, None
-            try:
-                value = function(*args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - the caller's, whatever it is
-                failure = error
-            finally:
-                self._places.release()
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(settle, value, failure)
-
-        if not self._places.acquire(blocking=False):
-            raise TimeoutError(errno.ETIMEDOUT, "folders do not answer")
-        threading.Thread(target=work, name="share", daemon=True).start()
+        """Whoever comes while all threads are at work waits for one, as long as for an answer."""
+        call = functools.partial(function, *args, **kwargs)
         async with asyncio.timeout(self._within):
-            return await outcome
+            await self._places.acquire()
+            return await _begun(call, self._places.release)
+
+
+def _begun(call: Callable[[], T], over: Callable[[], None]) -> asyncio.Future[T]:
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def settle(found: list[T], failed: list[BaseException]) -> None:
+        over()
+        if outcome.done():  # its caller has gone
+            return
+        if failed:
+            outcome.set_exception(failed[0])
+        else:
+            outcome.set_result(found[0])
+
+    def work() -> None:
+        found: list[T] = []
+        failed: list[BaseException] = []
+        try:
+            found.append(call())
+        except BaseException as error:  # noqa: BLE001 - the caller's, whatever it is
+            failed.append(error)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, found, failed)
+
+    threading.Thread(target=work, name="share", daemon=True).start()
+    return outcome
 
 
 def at_once(folder: Path, function: Callable[[], T], within: float = WITHIN) -> T:
@@ -130,9 +138,18 @@ def require(root: Path, known: str) -> None:
 
 
 def claim(root: Path, installation: str) -> str:
-    """Of a folder that the database knows nothing of yet: what its mark says from now on. A crash after this leaves a mark that
-    the next start takes over. Raises `Unfit`."""
-    found = marked(root)
+    """Of a folder that the database knows nothing of yet: what its mark says from now on. Of two nodes at once one has the empty
+    mark, and the other waits for what that one writes. A crash before leaves none, which is made again; a crash after it a mark
+    that the next start takes over. Raises `Unfit`."""
+    found = _written(root)
+    own = root / f"{MARK}.{secrets.token_hex(4)}"
+    if not found:
+        try:
+            (root / MARK).rename(own)
+        except FileNotFoundError:
+            found = _written(root)
+        except OSError as error:
+            raise _cannot(root, error) from error
     if found and found.partition(" ")[0] != installation:
         raise Unfit(
             root,
@@ -141,16 +158,31 @@ def claim(root: Path, installation: str) -> str:
         )
     if found:
         return found
-    made, draft = f"{installation} {secrets.token_hex(6)}", root / f"{MARK}.{secrets.token_hex(4)}"
+    made, draft = f"{installation} {secrets.token_hex(6)}", own.with_suffix(".new")
     try:
         with draft.open("w", encoding="utf-8") as file:
             file.write(f"{made}\n")
             file.flush()
             os.fsync(file.fileno())
         draft.replace(root / MARK)
+        own.unlink()
     except OSError as error:
         raise _cannot(root, error) from error
     return made
+
+
+def _written(root: Path) -> str:
+    """What the mark says, perhaps by another node that has it in its hands at this moment. Raises `Unfit`."""
+    until, missed = time.monotonic() + WITHIN / 2, False
+    while True:
+        try:
+            return marked(root)
+        except Unfit:
+            busy = any(root.glob(f"{MARK}.*"))
+            if (missed and not busy) or time.monotonic() > until:
+                raise
+            missed = not busy  # it may have been written just now: one more look
+            time.sleep(PAUSE)
 
 
 def require_writable(root: Path) -> None:

@@ -37,7 +37,7 @@ def entries(root: Path, *, opening: bool = False) -> Iterator[Entry]:
 
     `opening`: a folder of our own user's that is closed to us is opened, for its user alone.
     """
-    levels = [_level(_enter(str(root), None, os.lstat(root), opening=opening))]
+    levels = [_level(enter(str(root), None, os.lstat(root), opening=opening))]
     try:
         while levels:
             here = levels[-1]
@@ -53,7 +53,7 @@ def entries(root: Path, *, opening: bool = False) -> Iterator[Entry]:
                 yield Entry(here.descriptor, name, found)
                 continue
             try:
-                inside = _level(_enter(name, here.descriptor, found, opening=opening))
+                inside = _level(enter(name, here.descriptor, found, opening=opening))
             except PermissionError:
                 yield Entry(here.descriptor, name, found, hidden=True)
                 continue
@@ -105,7 +105,7 @@ def _open(name: str, folder: int | None) -> int:
     return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
 
 
-def _enter(name: str, folder: int | None, found: os.stat_result, *, opening: bool) -> int:
+def enter(name: str, folder: int | None, found: os.stat_result, *, opening: bool) -> int:
     """A descriptor of the folder that was found, and of no other that has taken its place. Raises `OSError`."""
     try:
         descriptor = _open(name, folder)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from datetime import UTC, datetime
 
 from host.mailbox import copies, remaking
 from host.mailbox.inbound import InboundWriter
@@ -49,11 +50,19 @@ def belong(connection: Statements, session: Session, node: str) -> None:
         copies.drop(connection, session.id)
 
 
-def tell(writer: InboundWriter, session: Session, *, carried: bool) -> None:
-    """The agent, as context of its next turn."""
+def tell(writer: InboundWriter, session: Session, *, carried: bool, files: int | None) -> None:
+    """The agent, as context of its next turn. `files`: as of when its folders are, as `remaking.files_of` has it."""
+    rest = TOLD_REST if files is None else TOLD_FILES
     with writer.writing():
-        note = content.System("note", TOLD_REST if carried else TOLD, ok=False)
+        note = content.System("note", f"{rest}{_as_of(files)}" if carried else TOLD, ok=False)
         writer.note(f"moved:{session.id}:{writer.mark('seq_high_water')}", session.place, note)
+
+
+def _as_of(files: int | None) -> str:
+    if not files:
+        return ""
+    at = datetime.fromtimestamp(files / 1000, UTC)
+    return f" Your files are as they were at {at:%Y-%m-%d %H:%M} UTC: what was written after that is lost."
 
 
 TOLD = (
@@ -63,4 +72,7 @@ TOLD = (
 TOLD_REST = (
     f"{remaking.MOVED_HERE} You remember what was said and done. What you wrote to files, and what people attached, was on that"
     " machine: look whether it is here before you speak of it. Look, too, what came of what you were doing."
+)
+TOLD_FILES = (
+    f"{remaking.MOVED_HERE} You remember what was said and done. Look what came of what you were doing."
 )

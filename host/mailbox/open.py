@@ -36,8 +36,10 @@ OPEN_CONNECTIONS = 256  # kept inbound.db connections, 60 KiB each; the least re
 class Mailboxes:
     """Runs functions on sessions' inbound.db, one at a time per session."""
 
-    def __init__(self, disk: Disk, db: Registry, now: Callable[[], int]) -> None:
+    def __init__(self, disk: Disk, db: Registry, now: Callable[[], int], zone: str = "UTC") -> None:
+        """`zone`: in which people are told times."""
         self._disk = disk
+        self._zone = zone
         self._db = db
         self._now = now
         self._open: OrderedDict[str, InboundWriter] = OrderedDict()
@@ -90,16 +92,17 @@ class Mailboxes:
 
     async def _opened(self, session: Session) -> InboundWriter:
         """As it should be: made again if it is younger than its session, and in step with the ledger."""
-        carried, elsewhere = False, moving.is_elsewhere(session, self._db.node)
+        carried, files, elsewhere = False, None, moving.is_elsewhere(session, self._db.node)
         if elsewhere:
             await self._disk.run(moving.clear, session.folder)
             carried = await restoring.restore(self._db, self._disk, session, self._now())
             session.damaged = remaking.CARRIED if carried else remaking.MOVED
+            files = await self._db.read(functools.partial(remaking.files_of, session=session))
         writer = await self._disk.run(self._open_writer, session)
         try:
             await self._make_again(session, writer)
             if session.node != self._db.node:
-                await self._arrive(session, writer if elsewhere else None, carried=carried)
+                await self._arrive(session, writer if elsewhere else None, carried=carried, files=files)
             await self._reconcile(session, writer)
             await self._disk.run(_at, writer, session, lambda w: fence.keep_out(w, session.scope))
         except BaseException:
@@ -107,11 +110,14 @@ class Mailboxes:
             raise
         return writer
 
-    async def _arrive(self, session: Session, moved: InboundWriter | None, *, carried: bool) -> None:
+    async def _arrive(
+        self, session: Session, moved: InboundWriter | None, *, carried: bool, files: int | None
+    ) -> None:
         """From here on its files are this node's; `moved`: they were another's."""
         node = self._db.node
         if moved is not None:
-            await self._disk.run(_at, moved, session, lambda w: moving.tell(w, session, carried=carried))
+            tell = functools.partial(moving.tell, session=session, carried=carried, files=files)
+            await self._disk.run(_at, moved, session, tell)
 
         def job(connection: Statements) -> None:
             if moved is not None:
@@ -147,7 +153,7 @@ class Mailboxes:
         if not new and mark >= session.seq_high_water:
             return
         why = session.damaged or remaking.LOST
-        remains = await self._db.write(lambda c: remaking.salvage(c, session, why, self._now()))
+        remains = await self._db.write(lambda c: remaking.salvage(c, session, why, self._now(), self._zone))
         if remains is not None:
             log.error(
                 "inbound.db was %s; it is made again from host.db",

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from host.mailbox import belongings, ledger, tasks
+from host.mailbox import belongings, ledger, spaces, tasks
 from host.mailbox.copies import Copy, are_there
 from host.mailbox.copies import belongings as belongings_of
 from host.mailbox.rows import Entry, LiveRow
-from host.registry import notices
+from host.registry import notices, packs
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
-from host.words import Sentence, clauses, joined, listed, many, say
+from host.words import Sentence, clauses, joined, listed, many, moment, say
 from sessiondb import Address
 from sessiondb.contract import OUTBOUND_KNOWN
 
@@ -57,7 +57,9 @@ class Remains:
     belongings: Sequence[Copy] = ()  # what is copied of the file itself
 
 
-def salvage(connection: Statements, session: Session, why: str, now: int) -> Remains | None:
+def salvage(
+    connection: Statements, session: Session, why: str, now: int, zone: str = "UTC"
+) -> Remains | None:
     """Takes up again what was not over, and tells the session's people; None when there was never anything to lose."""
     row = connection.execute(
         "SELECT seq_high_water, settled_inbox, settled_out FROM sessions WHERE id = ?", (session.id,)
@@ -76,7 +78,10 @@ def salvage(connection: Statements, session: Session, why: str, now: int) -> Rem
     connection.execute(
         "UPDATE sessions SET seq_high_water = ?, busy = 1, work = work + 1 WHERE id = ?", (high, session.id)
     )
-    notices.add(connection, _notice(session, why, len(nameless), now), now)
+    files = files_of(connection, session) if why == CARRIED else None
+    notices.add(
+        connection, _notice(session, _moved_or_made(session, why, files, zone), len(nameless), now), now
+    )
     for id_ in _texts(connection, _CHANGING, session.id):
         if not id_.startswith(tasks.FILE):  # what is declared is set up again at each start
             notices.add(connection, _unsure(session, id_, now), now)
@@ -86,6 +91,18 @@ def salvage(connection: Statements, session: Session, why: str, now: int) -> Rem
     alone, carried = why == MOVED, why == CARRIED
     own = belongings_of(connection, session.id) if carried else []
     return Remains(high, out, entries, copies, live, at_rest, alone, carried, own)
+
+
+def files_of(connection: Statements, session: Session) -> int | None:
+    """Of a session that comes from another node: as of when its folders are to come back, ms UTC; 0 where nobody wrote there
+    since they were packed, None where they were not packed."""
+    places = spaces.work(session.id), spaces.workspace(session.agent, session.scope)
+    found = [packs.header(connection, place) for place in places]
+    # What another conversation of the scope has taken over is here already, with all that was told then.
+    there = [one for one in found if one is not None and one.node == session.node]
+    if not any(found) or not all(one.serial or one.at_rest for one in there):
+        return None
+    return min((one.taken_at for one in there if not one.at_rest or one.left_out), default=0)
 
 
 def begin_again(writer: InboundWriter, session: Session, remains: Remains, now: int) -> None:
@@ -243,13 +260,25 @@ def _unsure(session: Session, id_: str, now: int) -> Notice:
     return Notice(f"{notice_of(session.id, now)}:task:{id_}", session.place, text)
 
 
-def _moved_or_made(session: Session, why: str) -> Sentence:
+def _moved_or_made(session: Session, why: str, files: int | None, zone: str) -> Sentence:
     if why == MOVED:
         return say(
             "⚠️ This conversation goes on, on another machine than before. I do not remember what was said before. What nothing"
             " was answered to is begun anew; the rest of an answer that was under way, a question that was still open, or a"
             " task's run, is lost: please ask again."
         )
+    if why == CARRIED and files is not None:
+        moved = say(
+            "⚠️ This conversation goes on, on another machine than before. I remember what was said, and go on with what was"
+            " under way."
+        )
+        if not files:
+            return moved
+        lost = say(
+            "My files are as they were at {time}: what was written to them after that is lost.",
+            time=moment(files, zone),
+        )
+        return joined(" ", [moved, lost])
     if why == CARRIED:
         return say(
             "⚠️ This conversation goes on, on another machine than before. I remember what was said, and go on with what was"
@@ -270,8 +299,7 @@ def _moved_or_made(session: Session, why: str) -> Sentence:
     return joined(" ", [again, made])
 
 
-def _notice(session: Session, why: str, nameless: int, now: int) -> Notice:
-    text = _moved_or_made(session, why)
+def _notice(session: Session, text: Sentence, nameless: int, now: int) -> Notice:
     if nameless:
         rest = many(
             "{count} of its scheduled tasks could not be restored; please set it up again.",

@@ -37,6 +37,8 @@ HOST_DB = "host.db"
 DRAFT = "host.db.moving"
 BATCH = 2_000  # rows that are read at a time
 _DROP_COPIES = "DELETE FROM mailbox_copies WHERE session_id IN (SELECT id FROM sessions WHERE node = ?)"
+_DROP_PORTIONS = "DELETE FROM packed_portions WHERE place IN (SELECT place FROM packed WHERE node = ?)"
+_DROP_PACKS = "DELETE FROM packed WHERE node = ?"
 UNBOUNDED = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
 
 
@@ -295,7 +297,8 @@ def _draft(database: Connection, data: Path, node: Node) -> None:
             for table in _tables(records):
                 _draw(database, records, table)
             records.execute("DELETE FROM meta WHERE key = ?", (MOVING,))
-            records.execute(_DROP_COPIES, (node.id,))
+            for statement in (_DROP_COPIES, _DROP_PORTIONS, _DROP_PACKS):
+                records.execute(statement, (node.id,))
             records.execute("UPDATE sessions SET carried = '' WHERE node = ?", (node.id,))
             for name, _, sequence in _identities(database):
                 [(last, called)] = database.execute(

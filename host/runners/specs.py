@@ -39,7 +39,7 @@ class Specs:
         if agent is None:
             raise LaunchError(f"its agent {session.agent!r} is not configured any more", transient=False)
         shared = await self._spaces.ready(session.agent, session.scope)
-        await asyncio.to_thread(session.folder.work.mkdir, parents=True, exist_ok=True)
+        await self._spaces.working(session)
         own = self._registry.agent_folder(session)
         decided = await self._decided(session)
         agent = narrowing.narrowed(agent, decided)

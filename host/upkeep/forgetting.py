@@ -13,7 +13,6 @@ import dataclasses
 import functools
 import json
 import logging
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Protocol
 
 from host.governance import audit
 from host.governance.access import LOCAL
+from host.mailbox import spaces
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.ports.bot import Bots, Forgets
@@ -232,7 +232,7 @@ class Forgetting:
         await self._hands.prunes.prune(session, EVERYTHING)
         taken += await asyncio.to_thread(remains.set_aside, session.folder)
         if kind is not Kind.SHARED:
-            await asyncio.to_thread(_empty, session.folder.work)
+            await self.records.spaces.luggage.forget(spaces.work(session.id))
         if kind is Kind.DM:
             await self.records.spaces.erase(session.agent, session.scope)
         if session.address.channel_type == remains.CONSOLE:
@@ -295,12 +295,3 @@ def _unwrite(writer: InboundWriter, *, person: Person, alone: bool) -> None:
                 changed = dataclasses.replace(changed, awaited=dataclasses.replace(task.awaited, by=by))
                 over = over or not by
             writer.tasks.put(dataclasses.replace(changed, state="cancelled") if over else changed)
-
-
-def _empty(folder: Path) -> None:
-    if folder.is_dir() and not folder.is_symlink():
-        for path in folder.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)

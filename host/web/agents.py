@@ -204,6 +204,10 @@ class Agents:
                 f"work/{name}/-", f"working folder, {where}", self._data / "sessions" / name / "work"
             )
         where = await self._page.books.read(lambda registry: _whose(registry, shown))
+        try:
+            await self._records.spaces.take_over(name, shown.scope)
+        except OSError as error:
+            raise NotThere(NOTHING) from error
         root = self._records.sessions.shared_by(name, shown.scope)
         return Folder(f"shared/{name}/{quote(shown.scope)}", f"memory and files of {name}, {where}", root)
 

@@ -24,6 +24,7 @@ from host.folders.disk import ThreadDisk
 from host.live import policy as live_policy
 from host.ports.bot import Bots
 from host.runners.launch.process import ProcessLauncher
+from host.upkeep import packing
 from tests.support import clocks, forking, hosting
 from tests.support.durable import DurableBot, append, lines
 
@@ -124,9 +125,9 @@ class Sharing:
 
 
 @asynccontextmanager
-async def sharing(folder: Path, url: str) -> AsyncIterator[Sharing]:
-    """Ada serves; Bob stands by, and his clock is an hour ahead."""
-    both = Sharing(folder, url, _serve)
+async def sharing(folder: Path, url: str, *, mounted: bool = True) -> AsyncIterator[Sharing]:
+    """Ada serves; Bob stands by, and his clock is an hour ahead. `mounted`: a share is where both keep workspaces."""
+    both = Sharing(folder, url, _serve if mounted else _serve_apart)
     async with _started(both):
         await both.until(lambda: "Standing by" in both.bob.log())
         yield both
@@ -166,6 +167,10 @@ async def _serve(platform: Path, data: Path, url: str) -> None:
     await _serve_by(platform, data, database=url)
 
 
+async def _serve_apart(platform: Path, data: Path, url: str) -> None:
+    await _serve_by(platform, data, database=url)
+
+
 async def _serve_together(platform: Path, data: Path, url: str) -> None:
     await _serve_by(platform, data, database=url, workspaces=str(data.parent / "shared"))
 
@@ -175,6 +180,7 @@ async def _serve_by(platform: Path, data: Path, **cluster: str) -> None:
     policy.GRACE = 200  # the platform answers at once here
     attempts.RETRY_BACKOFF = 100
     live_policy.OPEN_AFTER = 0.1  # turns are short here
+    packing.EVERY, packing.WHILE_WRITTEN, packing.SHARE = 0.2, 0.5, 0  # and people write soon again
     from host.registry import leases  # an extra's, where there is one
 
     leases.LEASE, leases.GRACE, leases.BEAT = 3.0, 0.5, 0.3

@@ -18,7 +18,7 @@ from host.governance import words
 from host.mailbox import spaces
 from host.ports import faults
 from host.ports.findings import Finding
-from host.registry import elsewhere, installs, nodes, resumption
+from host.registry import elsewhere, installs, nodes, packs, resumption
 from host.registry.db import open_registry
 from host.registry.port import Statements
 from host.registry.where import VERSION, noted
@@ -103,7 +103,7 @@ def _in_database(config: Config, data: Path, url: str, now: int) -> Seen:
             return Seen((first, *_common(config, "")))
         with closing(open_registry(data)) as registry:
             seen, common = _found(config, data, registry, now), _common(config, spaces.known_mark(registry))
-            return Seen((*seen.findings, _node(data, registry), *common), seen.newest)
+            return Seen((*seen.findings, _node(data, registry), *common, *_not_packed(registry)), seen.newest)
     except SessionError as error:
         return Seen((Finding("Records", False, *_told_of(error), stops=True),))
 
@@ -127,6 +127,16 @@ def _common(config: Config, known: str) -> Iterator[Finding]:
     yield Finding("Workspaces", True, f"{root}, which all nodes share" if known else f"{root} is new")
     if open_to:
         yield Finding("Workspaces", False, f"{root}: {open_to}", f"Run `chmod 700 {root}`")
+
+
+def _not_packed(registry: Statements) -> Iterator[Finding]:
+    """What another node would not have."""
+    found = packs.in_part(registry)
+    for place, why in found[:MOST_NAMED]:
+        remedy = "Have what is not needed deleted, or raise folder_mb in [cluster]"
+        yield Finding("Folders", False, f"{place} is not packed whole: {why}", remedy)
+    if len(found) > MOST_NAMED:
+        yield Finding("Folders", False, f"{len(found) - MOST_NAMED} more are not packed whole")
 
 
 def _node(data: Path, registry: Statements) -> Finding:

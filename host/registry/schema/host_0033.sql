@@ -12,6 +12,8 @@ CREATE TABLE packed (
     left_out     TEXT NOT NULL DEFAULT ''             -- why there is none, or not all of it, in words; '' where nothing is missing
 ) WITHOUT ROWID;
 CREATE INDEX packed_by_session ON packed (session_id);
+CREATE INDEX packed_unsettled ON packed (node) WHERE at_rest = 0;
+CREATE INDEX packed_in_part ON packed (place) WHERE left_out <> '';
 
 -- A pack's bytes. Its serial is named above once all of them are here.
 CREATE TABLE packed_portions (

@@ -81,9 +81,16 @@ async def test_a_conversation_goes_on_after_its_records_moved_and_after_they_mov
         await answered(bot, "C1", "two")
     assert postgres.says(url, "SELECT count(*), count(DISTINCT session_id), max(id) FROM inbox") == "2|1|2"
     assert postgres.says(url, "SELECT carried = node FROM sessions") == "t"
+    for node in ("(SELECT node FROM lease)", "'bob'"):
+        postgres.says(url, f"INSERT INTO packed (place, session_id, node) SELECT {node}, '', {node}")
+        postgres.says(url, f"INSERT INTO packed_portions SELECT {node}, 'serial', 0, 'bytes'")
     assert "in " in move(data, "host.db")
     assert noted(data) == ""
-    assert rows(data)["mailbox_copies"] == []
+    moved = rows(data)
+    assert moved["mailbox_copies"] == []
+    # What another node packed last is still to be unpacked here.
+    assert [row[0] for row in moved["packed"]] == ["bob"]
+    assert moved["packed_portions"] == [("bob", "serial", 0, b"bytes")]
     async with serving(on_file(data), bot):
         await answered(bot, "C1", "three")
     assert [text.split()[0] for text in bot.said("C1")] == ["one", "two", "three"]

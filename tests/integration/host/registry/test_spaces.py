@@ -11,6 +11,7 @@ from host.cli.looks import records
 from host.config import Config
 from host.folders import share
 from host.runners import sweep
+from host.upkeep import packing
 from sessiondb import SessionError
 from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config, now_ms, serving
@@ -29,9 +30,9 @@ def notes(folder: Path) -> list[str]:
     return [line for path in folder.rglob("notes") for line in path.read_text().splitlines()]
 
 
-def seen(settings: Config) -> str:
+def seen(settings: Config, what: str = "Workspaces") -> str:
     found = records.look(settings, Path(settings.data), now_ms(), before_start=False).findings
-    return " ".join(one.sentence for one in found if one.what == "Workspaces")
+    return " ".join(one.sentence for one in found if one.what == what)
 
 
 async def test_nodes_keep_workspaces_in_one_folder_and_begin_no_runner_and_no_service_where_it_is_not_mounted(
@@ -80,3 +81,40 @@ async def test_nodes_keep_workspaces_in_one_folder_and_begin_no_runner_and_no_se
 
 
 FAILED = "SELECT start_error FROM sessions"
+
+
+async def test_without_a_share_a_scope_is_packed_and_handed_over_and_people_and_the_doctor_hear_of_one_too_large(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "WHILE_WRITTEN", 0.0)
+    url, bot = postgres.database(), MemoryBot()
+    ada = config(tmp_path / "ada", cluster={"database": url, "folder_mb": 1})
+    async with serving(ada, bot) as (host, _):
+        spaces, packer = host.house.records.spaces, host.house.upkeep.packer
+        await answered(bot, "C1", f"{NOTE}one")
+        [session] = host.house.records.sessions._known.values()
+        scope = session.agent, session.scope
+        assert not await spaces.is_current(*scope)
+        assert await spaces.keep(*scope, at_rest=False)
+        assert await spaces.is_current(*scope)
+        large = host.house.records.sessions.shared(session) / "large"
+        large.write_bytes(bytes(2**20 + 1))
+        for _ in range(2):
+            await packer.round()
+            await bot.until(
+                lambda: any("My files here take more than 1 MiB" in text for text in bot.said("C1"))
+            )
+        assert "is not packed whole: more than 1 MiB. Have what is not" in seen(ada, "Folders")
+        assert not await spaces.let_go(*scope)
+        large.unlink()
+        await packer.round()
+        assert seen(ada, "Folders") == ""
+        assert await spaces.let_go(*scope)
+        await host.house.supervisor.stop(session)
+        await answered(bot, "C1", f"{NOTE}two")
+    assert postgres.says(url, "SELECT DISTINCT at_rest FROM packed") == "1"  # all of it, in the end
+    bob = config(tmp_path / "bob", cluster={"database": url})
+    async with serving(bob, bot):
+        await answered(bot, "C1", f"{NOTE}three")
+    assert notes(tmp_path / "bob") == ["remembered"] * 3
+    assert sum("My files here" in text for text in bot.said("C1")) == 1

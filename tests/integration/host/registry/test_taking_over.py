@@ -23,6 +23,7 @@ WRITING = f"@@call bash {json.dumps({'command': LOOP})}\n"
 AWHILE = 300_000  # ms in which a message is answered on whatever machine
 ONCE = f"@@call mock_append {json.dumps({'file': 'written', 'line': 'once', 'shared': True})}\n"  # into the same file
 COPIED = "SELECT count(*) FROM mailbox_copies WHERE content LIKE '%tool_result%'"
+PACKED = "SELECT count(*) FROM packed JOIN lease USING (node) WHERE serial <> ''"
 SLOW = "@@sleep 3\n"  # a turn that is under way when something happens to its node
 
 
@@ -75,6 +76,45 @@ async def test_a_node_that_was_stopped_and_goes_on_changes_nothing_more_and_ends
         assert both.posts("C1") == ["one", "two"]
         assert both.twice() == []
         assert both.ada.runners() == []
+
+
+async def test_without_a_share_files_go_along_all_of_them_in_order_and_those_of_a_killed_node_as_they_were_packed(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.database()
+
+    def wrote(name: str) -> str:
+        """Into the workspace, and into the working folder."""
+        return "".join(
+            f"@@call mock_append {json.dumps({'file': 'notes', 'line': name, 'shared': shared})}\n"
+            for shared in (True, False)
+        )
+
+    def notes(data: Path) -> list[list[str]]:
+        found = (*data.glob("workspaces/*/*/notes"), *data.glob("sessions/*/work/notes"))
+        return [path.read_text().split() for path in found]
+
+    async with sharing(tmp_path, url, mounted=False) as both:
+        both.say("C1", f"{wrote('one')}one")
+        await both.until(lambda: both.posts("C1"))
+        await both.until(lambda: postgres.says(url, PACKED) == "2")
+        both.say("C1", f"{SLOW}two")
+        await both.until(lambda: both.at_work(1))
+        await both.ada.kill()
+        both.say("C1", f"{wrote('three')}three")
+        await both.until(lambda: len(both.posts("C1")) == 3 and both.warnings("C1"))
+        assert notes(both.bob.data) == [["one", "three"]] * 2
+        assert "My files are as they were at" in both.warnings("C1")[0]
+        both.ada.start()
+        await both.until(lambda: "Standing by" in both.ada.log())
+        await asyncio.to_thread(drain, both.ada.data, nodes.named(both.bob.data), undo=False)
+        assert await both.bob.ended() == 0
+        both.say("C1", f"{wrote('four')}four")
+        await both.until(lambda: len(both.posts("C1")) == 4)
+        assert notes(both.ada.data) == [["one", "three", "four"]] * 2
+        assert both.posts("C1") == ["one", "two", "three", "four"]
+        assert both.twice() == []
+        assert postgres.says(url, "SELECT count(*) FROM packed WHERE left_out <> ''") == "0"
 
 
 async def test_a_stopped_nodes_runner_ends_itself_and_what_it_writes_ends_before_the_next_ones_first(

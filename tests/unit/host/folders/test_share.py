@@ -57,6 +57,15 @@ def test_the_first_node_says_in_the_mark_which_folder_it_is_and_all_others_ask_f
     share.require(other, known)
 
 
+async def test_of_nodes_that_begin_at_once_all_find_the_same_mark(tmp_path: Path) -> None:
+    (tmp_path / MARK).touch()
+    patient = Patient()
+    async with asyncio.timeout(30):
+        found = await asyncio.gather(*(patient.run(share.claim, tmp_path, "i1") for _ in range(8)))
+    assert {share.marked(tmp_path)} == set(found)
+    assert [path.name for path in tmp_path.iterdir()] == [MARK]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_is_said_to_be_so(tmp_path: Path) -> None:
     (tmp_path / MARK).touch()

@@ -10,15 +10,14 @@ from host.config import Config
 from host.config.settings import Settings
 from host.delivery.actions import Asked, Handler
 from host.mailbox.inbound import InboundWriter
-from host.mailbox.open import Records
 from host.mailbox.rows import NewMessage
-from host.mailbox.spaces import Spaces
 from host.ports.bot import Bots
 from host.registry.port import Statements
 from host.schedule.actions import TaskActions
 from host.schedule.homes import Homes
 from host.schedule.readers import Readers
 from sessiondb import MessageIn, content
+from tests.support import keeping
 from tests.support.firing import PLACE, Clock, Life, living
 
 NOON = {"title": "Lunch", "prompt": "Remind us of lunch", "cron": "0 12 * * *"}
@@ -27,7 +26,7 @@ NOON = {"title": "Lunch", "prompt": "Remind us of lunch", "cron": "0 12 * * *"}
 async def zone_of(life: Life, person: str) -> str:
     """Of a task that an agent makes in a run whose message tells no zone."""
     settings = Settings(Config())
-    records = Records(life.db, life.registry, life.mailboxes, Spaces(life.db, life.registry))
+    records = keeping.records(life.db, life.registry, life.mailboxes)
     homes = Homes(settings, records, Readers(settings, life.db, Bots({})))
     actions = TaskActions(life.scheduler, homes, life.db, life.mailboxes, "Asia/Tokyo", lambda: 1_000)
     session = await life.session()

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from host.folders.disk import ThreadDisk
-from host.mailbox.open import Mailboxes, Records
-from host.mailbox.spaces import Spaces
+from host.mailbox.open import Mailboxes
 from host.registry.db import HostDB
 from host.registry.sessions import Session, Sessions, upsert
 from host.schedule import index
 from host.upkeep import resting
 from host.upkeep.resting import Resting
 from sessiondb import Address
+from tests.support import keeping
 
 NOW = 1_000
 
@@ -24,8 +24,7 @@ NOW = 1_000
 class Bench:
     def __init__(self, data: Path, disk: ThreadDisk, db: HostDB) -> None:
         self.db = db
-        known = Sessions(data)
-        self.records = Records(db, known, Mailboxes(disk, db, lambda: NOW), Spaces(db, known))
+        self.records = keeping.records(db, Sessions(data), Mailboxes(disk, db, lambda: NOW))
         self.resting = Resting(self.records, disk)
 
     async def session(self, name: str, *, task: bool = True) -> Session:

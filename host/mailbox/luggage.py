@@ -1,0 +1,370 @@
+"""Folders of which one of several nodes has the latest: packed as they change, unpacked where another node goes on.
+
+A folder is known by its place, the path below the data folder. The order of a pack: its portions, what names it, the note here of
+what was packed; of a take-over: the pack is fetched and unpacked beside, what lies at the place gives way, the unpacked folder
+takes its name, the place is this node's. Whoever dies in between begins from the beginning (docs/adr/0041).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import logging
+import os
+import secrets
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, ParamSpec, TypeVar
+
+from host.folders import packing
+from host.folders.packing import Broken, Packed, TooLarge
+from host.folders.share import Patient
+from host.registry import packs
+from host.registry.packs import Header, Taken
+from host.registry.port import Registry, Statements
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SCRATCH, ASIDE = "packing", "aside"  # in the data folder
+NOTES = "marks"  # in the scratch folder: what was last packed or unpacked, by place
+KEPT_ASIDE = 7 * 86_400_000  # ms for which an operator can look for what gave way
+LEISURE = 900.0  # s for one folder
+AT_ONCE = 4  # folders
+MIB = 1024 * 1024
+MOST = 512 * MIB
+NOT_UNPACKED = "it could not be unpacked"
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """What lies here is what is in the registry under the serial, as long as it looks like that."""
+
+    mark: str = ""
+    serial: str = ""
+
+
+class Luggage:
+    def __init__(self, db: Registry, data: Path, now: Callable[[], int], most: int) -> None:
+        """`most`: bytes of the files of one folder that are packed."""
+        self._db = db
+        self._data = data
+        self._now = now
+        self._most = most
+        self._held: set[str] = set()
+        self._stirs = Counter[str]()  # how often somebody began to write there
+        self._settled: set[str] = set()  # whose pack is the latest, and known to be
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._patient = Patient(LEISURE, AT_ONCE)
+        self.left: dict[str, int] = {}  # of what is too large: when it was last packed, ms UTC; 0 for never
+
+    @property
+    def _packs(self) -> bool:
+        return self._db.ties is not None
+
+    def stirred(self) -> list[str]:
+        """Where somebody may have written since the latest pack."""
+        return sorted(self._held - self._settled)
+
+    async def begin(self) -> None:
+        """What an earlier life left half-way goes; what it did not pack any more is looked at.
+
+        Raises `SessionError`, `OSError`."""
+        if self._packs:
+            await self._run(_clear, self._data)
+            self._held.update(await self._db.read(functools.partial(packs.unsettled, node=self._db.node)))
+
+    async def take_over(self, place: str, session_id: str = "") -> None:
+        """Somebody is about to look there, or to write: the folder is the latest from here on, on whatever node it was before.
+        Raises `SessionError`, `OSError`."""
+        if not self._db.node:
+            return
+        self._stirs[place] += 1
+        hold = functools.partial(self._hold, place=place, session_id=session_id)
+        if place in self._held:  # nobody waits for a pack that is being made
+            if place in self._settled:
+                self._settled.discard(place)
+                await self._db.write(hold)
+            return
+        async with self._lock(place):
+            if place not in self._held:
+                broken = await self._brought(place)
+                await self._db.write(hold)
+                self._held.add(place)
+                if broken:
+                    await self._miss(place, NOT_UNPACKED)
+
+    async def keep(self, place: str, *, at_rest: bool) -> bool:
+        """Packs the folder where it was changed; whether all of it is in the registry now. `at_rest`: nobody writes there.
+        Raises `SessionError`, `OSError`."""
+        if not self._packs or place not in self._held:
+            return True
+        async with self._lock(place):
+            return await self._kept(place, at_rest=at_rest)
+
+    async def is_current(self, place: str) -> bool:
+        """Whether another node would find it as it is here. Raises `SessionError`, `OSError`."""
+        header = await self._header(place)
+        if header is None:
+            return not (await self._run(packing.look, self._data / place)).files
+        if header.node != self._db.node:
+            return True  # what lies here is not the latest
+        if not header.serial:
+            return not (await self._run(packing.look, self._data / place)).files
+        return await self._run(self._is_as_noted, place, header.serial)
+
+    async def let_go(self, place: str) -> bool:
+        """Another node is to take it over: whether it finds all of it. Raises `SessionError`, `OSError`."""
+        kept = await self.keep(place, at_rest=True)
+        if kept:
+            self._held.discard(place)
+            self._settled.discard(place)
+        return kept
+
+    async def forget(self, place: str) -> None:
+        """Nothing of it is left, here or packed, and what lies on other nodes goes there. Raises `SessionError`, `OSError`."""
+        async with self._lock(place):
+            await self._run(self._erase, place)
+            if self._db.node:
+                now = self._now()
+                await self._db.write(lambda connection: packs.forget(connection, place, self._db.node, now))
+
+    # ── packing ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _kept(self, place: str, *, at_rest: bool) -> bool:
+        stirs, path = self._stirs[place], self._data / place
+        header = await self._header(place)
+        if header is None or header.node != self._db.node:
+            self._held.discard(place)
+            return False
+        taken_at = self._now()
+        if not await self._run(os.path.lexists, path):  # what is not there is not known to be empty
+            self._held.discard(place)
+            return True
+        try:
+            seen = await self._run(packing.look, path)
+            note = await self._run(self._noted, place)
+            same = seen.mark == note.mark and header.serial == note.serial and not header.left_out
+            if same or (not seen.files and not header.serial):
+                taken = Taken(header.serial, header.digest, header.size, header.taken_at, "")
+                await self._complete(place, taken, stirs, at_rest=at_rest)
+                return True
+            if seen.size > self._most:
+                raise TooLarge
+            taken = await self._packed(header, taken_at)
+        except TooLarge:
+            why = f"more than {self._most // MIB} MiB"
+            if header.left_out != why or place not in self.left:
+                await self._miss(place, why)
+            self.left[place] = header.taken_at if header.serial else 0
+            return False
+        await self._complete(place, taken, stirs, at_rest=at_rest)
+        await self._run(self._note, place, _Note(seen.mark, taken.serial))
+        return True
+
+    async def _packed(self, header: Header, taken_at: int) -> Taken:
+        """Its portions are in the registry. Raises `TooLarge`, `SessionError`, `OSError`."""
+        serial, place = secrets.token_hex(8), header.place
+        file = self._data / SCRATCH / f"{serial}.pack"
+        try:
+            packed = await self._run(_pack, self._data / place, file, self._most)
+            left = f"{packed.left} files or folders that cannot be read" if packed.left else ""
+            if packed.digest == header.digest and header.serial:
+                serial = header.serial  # it was touched, and is what it was
+            else:
+                number = 0
+                while content := await self._run(_portion, file, number):
+                    await self._db.write(
+                        functools.partial(
+                            packs.put, place=place, serial=serial, number=number, content=content
+                        )
+                    )
+                    number += 1
+        finally:
+            await self._run(file.unlink, missing_ok=True)
+        return Taken(serial, packed.digest, packed.size, taken_at, left)
+
+    async def _complete(self, place: str, taken: Taken, stirs: int, *, at_rest: bool) -> None:
+        """Where somebody began to write meanwhile it is not at rest, however late that is seen."""
+
+        def job(connection: Statements) -> bool:
+            rests = at_rest and self._stirs[place] == stirs
+            return packs.complete(connection, place, self._db.node, taken, at_rest=rests) and rests
+
+        self.left.pop(place, None)
+        rests = await self._db.write(job)
+        if rests and self._stirs[place] == stirs:
+            self._settled.add(place)
+        elif rests:
+            await self._db.write(lambda connection: packs.stir(connection, place, self._db.node))
+
+    async def _miss(self, place: str, why: str) -> None:
+        log.error("%s is not packed: %s", place, why, extra={"action": "not_packed"})
+        await self._db.write(lambda connection: packs.miss(connection, place, self._db.node, why))
+
+    # ── taking over ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def _brought(self, place: str) -> bool:
+        """Whether there is a pack that cannot be unpacked: then what lies here is all there is."""
+        header, path = await self._header(place), self._data / place
+        if header is None:
+            return False
+        here = header.node in ("", self._db.node)
+        if here and not (header.serial and not await self._run(os.path.lexists, path)):
+            return False
+        if header.is_forgotten:
+            await self._run(self._erase, place)
+        elif header.serial:
+            try:
+                await self._fetched(header)
+            except Broken as error:
+                log.error("%s cannot be unpacked: %s", place, error, extra={"action": "pack_broken"})
+                return True
+        return False
+
+    async def _fetched(self, header: Header) -> None:
+        """Raises `Broken`, `SessionError`, `OSError`."""
+        file = self._data / SCRATCH / f"{secrets.token_hex(8)}.pack"
+        number = 0
+        try:
+            while True:
+                content = await self._db.read(
+                    functools.partial(packs.portion, place=header.place, serial=header.serial, number=number)
+                )
+                if content is None:
+                    break
+                await self._run(_append, file, content)
+                number += 1
+            if not number:
+                raise Broken("nothing of it is there")
+            await self._run(self._unpacked, header, file)
+        finally:
+            await self._run(file.unlink, missing_ok=True)
+        told = {"action": "unpacked"}
+        log.info("%s is here as it was packed on another node", header.place, extra=told)
+
+    def _unpacked(self, header: Header, file: Path) -> None:
+        """On a thread."""
+        path, coming = self._data / header.place, file.with_suffix(".coming")
+        coming.mkdir(parents=True)
+        try:
+            with file.open("rb") as packed:
+                if packing.unpack(packed, coming, header.size) != header.digest:
+                    raise Broken("it is not what was packed")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._give_way(header.place)
+            coming.rename(path)
+        except BaseException:
+            packing.take_away(coming)
+            raise
+        self._note(header.place, _Note(packing.look(path).mark, header.serial))
+
+    def _give_way(self, place: str) -> None:
+        """What lies here is older than what another node did since. What was never packed is nowhere else."""
+        path = self._data / place
+        if not os.path.lexists(path):
+            return
+        note = self._noted(place)
+        if self._is_empty(path) or (note.serial and self._is_as_noted(place, note.serial)):
+            packing.take_away(path)
+            return
+        aside = self._data / ASIDE / place / str(self._now())
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(aside)
+        told = {"action": "set_aside"}
+        log.warning(
+            "What lay in %s was not packed on any node: it is kept in %s for a week", place, aside, extra=told
+        )
+
+    # ── in the data folder, on a thread ──────────────────────────────────────────────────────────────────
+
+    def _erase(self, place: str) -> None:
+        for path in (self._data / place, self._data / ASIDE / place, self._note_of(place)):
+            if path.is_dir() and not path.is_symlink():
+                packing.take_away(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def _is_as_noted(self, place: str, serial: str) -> bool:
+        note = self._noted(place)
+        try:
+            return note.serial == serial and packing.look(self._data / place).mark == note.mark
+        except TooLarge:
+            return False
+
+    def _is_empty(self, path: Path) -> bool:
+        return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
+
+    def _noted(self, place: str) -> _Note:
+        try:
+            mark, _, serial = self._note_of(place).read_text().strip().partition(" ")
+        except (OSError, ValueError):
+            return _Note()
+        return _Note(mark, serial)
+
+    def _note(self, place: str, note: _Note) -> None:
+        path = self._note_of(place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".new")
+        draft.write_text(f"{note.mark} {note.serial}\n")
+        draft.replace(path)
+
+    def _note_of(self, place: str) -> Path:
+        return self._data / SCRATCH / NOTES / hashlib.sha256(place.encode()).hexdigest()[:32]
+
+    # ── means ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _hold(self, connection: Statements, *, place: str, session_id: str) -> None:
+        """Back in a host.db nobody keeps packs up: what was unpacked has none any more."""
+        if self._packs:
+            packs.hold(connection, place, session_id, self._db.node)
+        else:
+            packs.drop(connection, place)
+
+    async def _header(self, place: str) -> Header | None:
+        return await self._db.read(functools.partial(packs.header, place=place))
+
+    def _lock(self, place: str) -> asyncio.Lock:
+        return self._locks.setdefault(place, asyncio.Lock())
+
+    async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._patient.run(function, *args, **kwargs)
+
+
+def _pack(root: Path, file: Path, most: int) -> Packed:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    made: BinaryIO
+    with file.open("wb") as made:
+        return packing.pack(root, made, most)
+
+
+def _portion(file: Path, number: int) -> bytes:
+    with file.open("rb") as packed:
+        packed.seek(number * packs.PORTION)
+        return packed.read(packs.PORTION)
+
+
+def _append(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("ab") as packed:
+        packed.write(content)
+
+
+def _clear(data: Path) -> None:
+    for path in (data / SCRATCH).glob("*.*"):
+        if path.is_dir():
+            packing.take_away(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def clear_aside(data: Path, now: int) -> None:
+    """What gave way long ago. Raises `OSError`."""
+    for path in (data / ASIDE).glob("*/*/*/*"):
+        if path.name.isdigit() and int(path.name) + KEPT_ASIDE < now:
+            packing.take_away(path)
