@@ -420,13 +420,15 @@ class Host:
             await hints.close()
 
     async def _take_up_others(self) -> None:
-        """What no node holds any more."""
+        """What no node holds any more, and what others changed."""
         db = self.house.records.db
         if not db.holding.is_shared:
             return
         hints = elsewhere.hints(self._url, f"{holding.CHANNEL}{db.node}", self._parts.disk)
         try:
-            await self.house.taking_up.run(hints)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.house.hearing.run(hints), name="hearing")
+                group.create_task(self.house.taking_up.run(self.house.hearing), name="taking-up")
         finally:
             await hints.close()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +62,7 @@ from host.mailbox.questions import Approvers
 from host.mailbox.spaces import Spaces
 from host.ports.bot import Bots
 from host.ports.findings import Finding
+from host.ports.installs import FollowsInstalls
 from host.ports.outlet import Outlet
 from host.ports.spans import NoSpans, Spans
 from host.ports.stations import Stations
@@ -69,6 +70,7 @@ from host.registry import installs
 from host.registry.installation import Installation
 from host.registry.port import Registry
 from host.registry.sessions import Session, Sessions
+from host.registry.tidings import What
 from host.runners.launch.base import Launcher
 from host.runners.lives import Lives
 from host.runners.supervisor import Means, Supervisor
@@ -82,6 +84,7 @@ from host.schedule.trials import Trials
 from host.upkeep import exporting
 from host.upkeep import sweep as sweeping
 from host.upkeep.forgetting import Forgetting, Hands
+from host.upkeep.hearing import Hearing
 from host.upkeep.packing import Packer
 from host.upkeep.pruning import Pruner
 from host.upkeep.searching.feeding import Feeding
@@ -89,6 +92,7 @@ from host.upkeep.state import State
 from host.upkeep.sweep import Sweep
 from host.upkeep.taking_up import TakingUp
 from host.upkeep.unusable import Unusable
+from sessiondb.records import Address
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,7 @@ class House:
     ordered: Ordered
     service: Service
     taking_up: TakingUp
+    hearing: Hearing
 
 
 def assemble(
@@ -196,6 +201,7 @@ def assemble(
     ordered, upkeep = _ordered(settings, parts, records, onward, followers, languages, own)
     answers, standings = Replies(service, languages), Standings(db, scheduler.changed, now)
     state = State(settings, db, lives, bots.by_platform, now)
+    _have_heard(db, bots, supervisor, languages)
     orders, endings, unusable = ordered.orders, Endings(records, bots, now), Unusable(deliveries.notify, now)
     swept = sweeping.Parts(
         records, ingress.stores, deliveries, draining, live, supervisor, scheduler, orders, endings
@@ -222,7 +228,23 @@ def assemble(
         ordered,
         service,
         TakingUp(swept, sweep, now),
+        Hearing(db),
     )
+
+
+def _have_heard(db: Registry, bots: Bots, supervisor: Supervisor, languages: Languages) -> None:
+    """What other nodes change that no part of its own keeps."""
+
+    async def rules(place: Sequence[str]) -> None:
+        channels.in_force(supervisor, languages, Address(*place))
+
+    async def install(of: Sequence[str]) -> None:
+        platform, holder = of
+        if isinstance(bot := bots.get(platform), FollowsInstalls):
+            await bot.install_changed(holder)
+
+    db.tidings.heard_by(What.RULES, rules)
+    db.tidings.heard_by(What.INSTALLS, install)
 
 
 def _records(config: Config, db: Registry, disk: Disk, now: Callable[[], int]) -> Records:

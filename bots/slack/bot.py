@@ -145,6 +145,10 @@ class SlackBot:
             return Reply(404, "The app cannot be installed here, or not yet.")
         return await self._flows.step(step, query, cookie)
 
+    async def install_changed(self, holder: str) -> None:
+        if self._settings.installs and self._online:
+            await self._spaces.changed_elsewhere(holder)
+
     def render(
         self, operation: content.Operation, *, plain: bool = False, mentions: Sequence[str] = ()
     ) -> Sequence[Json]:

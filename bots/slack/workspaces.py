@@ -279,6 +279,17 @@ class Workspaces:
         finally:
             self._anew.discard(team)
 
+    async def changed_elsewhere(self, holder: str) -> None:
+        """Another host that serves for the same app took its token, or learnt that it counts no more. Raises `InstallsError`."""
+        found = [one for one in await self._kept.all() if one.holder == holder]
+        if not found or self._transport is None:
+            return
+        if not found[0].ended:
+            await self.installed(holder)
+            return
+        self._unserved.ended(found[0])
+        await self._without_life(holder)
+
     async def _without_life(self, team: str) -> None:
         before = self._lives.pop(team, None)
         if before is not None and before.task is not None:

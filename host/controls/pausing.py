@@ -14,6 +14,7 @@ from host.mailbox.open import Records
 from host.registry import notices
 from host.registry.port import Statements
 from host.registry.sessions import Session
+from host.registry.tidings import What
 from host.runners.launch.base import LaunchError
 from host.runners.supervisor import Supervisor
 from sessiondb import SessionError
@@ -36,6 +37,7 @@ class Pausing:
         self._supervisor = supervisor
         self._say = say
         self._now = now
+        records.db.tidings.heard_by(What.PAUSED, lambda _: self.look())
 
     async def ordered(self, body: str) -> str:
         """From another process of this machine. It counts when this returns: nobody is told of a pause that does not hold."""

@@ -20,6 +20,7 @@ from host.mailbox.open import Records
 from host.ports import faults
 from host.ports.bot import Bots, Follows
 from host.ports.events import Author, Viewer
+from host.registry.tidings import What
 from host.runners.supervisor import Supervisor
 from host.schedule.desk import Desk
 from sessiondb import Address, SessionError
@@ -73,10 +74,16 @@ class Reloading:
         self._followers = followers
         self._now = now
         self._one_at_a_time = asyncio.Lock()
+        records.db.tidings.heard_by(What.CONFIGURATION, self._ordered_elsewhere)
 
     async def ordered(self, by: str) -> str:
-        """From another process of this machine, by the user of that name."""
+        """From another process of this machine, by the user of that name. Other nodes read their own files then, too."""
+        tidings = self._records.db.tidings
+        await self._records.db.write(lambda connection: tidings.tell(connection, What.CONFIGURATION, by))
         return (await self.reload(operator(by))).told()
+
+    async def _ordered_elsewhere(self, by: Sequence[str]) -> None:
+        await self.reload(operator(by[0]))
 
     async def reload(self, viewer: Viewer) -> Reloaded:
         """`viewer` is who wants it."""

@@ -27,6 +27,7 @@ from host.registry import held, notices, sessions
 from host.registry.notices import Notice
 from host.registry.port import Statements
 from host.registry.sessions import Session
+from host.registry.tidings import What
 from host.words import Sentence, as_it_is, mark, say
 from sessiondb import Address, SessionError
 
@@ -63,6 +64,7 @@ class Ingress:
         self._gates = Gates()
         self._answers = Answers(settings, records, now)
         self.stores = Stores(records, onward, now)
+        self._db.tidings.heard_by(What.SCOPES, self._became_elsewhere)
 
     async def ingest(self, event: InboundEvent) -> Ingested:
         """Returns when the event is durable. Raises `HostBusy` when it could not be made so."""
@@ -171,6 +173,11 @@ class Ingress:
             log.info("A channel became %s", privacy, extra=told)
             self._onward.saying.soon()
             await self._end_outdated(changed)
+
+    async def _became_elsewhere(self, channel: Sequence[str]) -> None:
+        """Another node was told for whom a channel of this one is now."""
+        if self._db.holding.has(Address(*channel)):
+            await self._end_outdated(await self._db.read(lambda c: sessions.those_at(c, channel)))
 
     async def _end_outdated(self, moved: Sequence[str]) -> None:
         """Of sessions that have another scope now: no runner goes on with the folder of the old one."""

@@ -11,6 +11,7 @@ from host.ports.bot import HostBusy
 from host.ports.events import EventClass, InboundEvent, Standing
 from host.registry import standing
 from host.registry.port import Registry, Statements
+from host.registry.tidings import What
 from sessiondb import Address, SessionError
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,9 @@ class Standings:
         self._changed = changed
         self._now = now
         self._gone: dict[tuple[str, str, str], int] | None = None  # since when, once it was read
+        self._heard = 0  # how often another node knew better
+        for what in (What.GONE, What.CLOSED):
+            db.tidings.heard_by(what, self._changed_elsewhere)
 
     async def place(self, place: Address, stands: Standing) -> None:
         """Raises `HostBusy`."""
@@ -70,11 +74,18 @@ class Standings:
         return list(dict.fromkeys((*asking, *gone)))
 
     async def _known(self) -> dict[tuple[str, str, str], int]:
-        if self._gone is None:
-            found = await self._read(standing.gone_people)
-            if self._gone is None:  # nobody read it meanwhile
+        while (gone := self._gone) is None:
+            heard, found = self._heard, await self._read(standing.gone_people)
+            if (
+                self._gone is None and heard == self._heard
+            ):  # nobody read it meanwhile, and it is as it was read
                 self._gone = found
-        return self._gone
+        return gone
+
+    async def _changed_elsewhere(self, _: Sequence[str]) -> None:
+        """The tasks that rest for it, or rest no more, may be this node's."""
+        self._gone, self._heard = None, self._heard + 1
+        self._changed()
 
     async def _read(self, job: Callable[[Statements], T]) -> T:
         try:

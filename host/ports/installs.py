@@ -72,6 +72,13 @@ class Reply:
 
 
 @runtime_checkable
+class FollowsInstalls(Protocol):
+    """A bot of a platform whose workspaces another node may have installed the app for, or ended."""
+
+    async def install_changed(self, holder: str) -> None: ...
+
+
+@runtime_checkable
 class TakesInstalls(Protocol):
     """A bot of a platform whose workspaces can install its app from the page."""
 

@@ -18,6 +18,7 @@ from host.registry.extra import by_extra
 from host.registry.groups import Grouped, Job, Outcome
 from host.registry.holding import Holding
 from host.registry.port import Beside
+from host.registry.tidings import Tidings
 from host.registry.where import VERSION, NotYet, noted
 from sessiondb import connection as sqlite
 from sessiondb.errors import Damaged, Incompatible, translated
@@ -126,6 +127,7 @@ class HostDB(Grouped):
         self.ties = None
         self.ahead = 0
         self.holding = Holding()
+        self.tidings = Tidings()
 
     @classmethod
     async def open(cls, path: Path, disk: Disk) -> HostDB:

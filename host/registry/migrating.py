@@ -23,11 +23,11 @@ from typing import Any
 import apsw
 from psycopg import sql
 
-from host.registry import dialect, leases, meta, nodes
+from host.registry import dialect, leases, meta, nodes, stones
 from host.registry.db import open_host_db
 from host.registry.leases import Beats, Connection
 from host.registry.nodes import Led, Node
-from host.registry.postgresql import MOVING, Session, connect, migrate, prepare, translated
+from host.registry.postgresql import MOVING, Session, connect, migrate, translated
 from host.registry.where import DATABASE, ELSEWHERE, NotYet, noted
 from sessiondb import connection as sqlite
 from sessiondb.errors import Damaged, Unavailable
@@ -141,7 +141,8 @@ def into_file(data: Path) -> Moved:
 @contextmanager
 def _leading(database: Connection, url: str, node: Node) -> Iterator[int]:
     """No other host serves meanwhile; yields the epoch. Raises `Led` while one does."""
-    prepare(database)
+    with translated():
+        stones.lay(database)
     with translated():
         database.execute(UNBOUNDED)
         leases.show(database, node)

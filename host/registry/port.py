@@ -14,6 +14,7 @@ from host.registry.statements import Beside as Beside
 from host.registry.statements import Bindings as Bindings
 from host.registry.statements import Rows as Rows
 from host.registry.statements import Statements as Statements
+from host.registry.tidings import Tidings
 from host.registry.ties import Ties
 
 T = TypeVar("T")
@@ -49,6 +50,8 @@ class Registry(Protocol):
         """By which runners know until when this host leads; None where nobody else ever does."""
 
     holding: Holding  # what of all this is this node's to do
+
+    tidings: Tidings  # what other nodes changed
 
     def leads(self) -> bool:
         """Whether what is done outside of the registry at this moment is still this host's to do."""

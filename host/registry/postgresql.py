@@ -13,19 +13,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
-from importlib import resources
 from typing import Any
 
 import psycopg
 from psycopg import conninfo, errors, sql
 
 from host.folders.disk import Disk
-from host.registry import dialect, leases
+from host.registry import dialect, leases, stones
 from host.registry.groups import Grouped, Job, Outcome
 from host.registry.holding import Holding
 from host.registry.leases import Beats, Connection, Right
 from host.registry.nodes import Led, Node
 from host.registry.port import Bindings, Rows
+from host.registry.tidings import Tidings
 from host.registry.ties import Ties
 from host.registry.where import DATABASE as NAME
 from host.registry.where import OLDEST_HOST, VERSION, NotYet
@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 OLDEST = 140_000  # of servers: functions are written as they have them
 PATIENCE = 20.0  # s in which a group waits for the server and for an answer about its commit
 PAUSE = 0.05  # s before the first other attempt; doubles up to a second
-LOCK = 0x446F_7665 << 32  # an advisory lock's number: of whoever makes the first tables
 # No wait is the server's or the network's alone.
 BOUNDS: dict[str, str | int] = {
     "client_encoding": "UTF8",
@@ -53,16 +52,6 @@ SETTINGS = (
 MOVING = (
     "moving"  # in `meta`: its rows are on their way into it, or are older than a host.db by now (`migrating`)
 )
-# What SQLite brings with it and who leads; who else is there; who of them may lead; what those took in that do not. Each is
-# known by a table of its own.
-STONES = (
-    ("leader", "postgresql.sql"),
-    ("lease", "nodes.sql"),
-    ("drained", "drained.sql"),
-    ("taken_in", "taken_in.sql"),
-    ("serving", "serving.sql"),
-)
-SCHEMA = resources.files("host.registry").joinpath("schema")
 AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)  # nothing was changed: from the beginning
 
 
@@ -166,16 +155,6 @@ def _require(connection: Connection) -> None:
     )
 
 
-def prepare(connection: Connection) -> None:
-    """A database in which there is nothing yet, or not all that nodes share. Raises `SessionError`."""
-    with translated(), connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-        for table, file in STONES:
-            [(there,)] = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (table,)).fetchall()
-            if not there:
-                connection.execute(SCHEMA.joinpath(file).read_bytes())
-
-
 def require_fit(connection: Connection) -> int:
     """The tables' version. Raises `Incompatible` where they are newer, and not for a host as old as this one."""
     with translated():
@@ -191,7 +170,7 @@ def migrate(connection: Connection) -> None:
         connection.execute("SET LOCAL statement_timeout = 0")  # a large table's would never come to its end
         found = require_fit(connection)
         for version in range(found + 1, VERSION + 1):
-            text = SCHEMA.joinpath(f"host_{version:04}.sql").read_text("utf-8")
+            text = stones.SCHEMA.joinpath(f"host_{version:04}.sql").read_text("utf-8")
             connection.execute(dialect.schema(text).encode())
         if found <= VERSION:
             connection.execute("UPDATE leader SET version = %s, oldest = %s", (VERSION, OLDEST_HOST))
@@ -285,7 +264,8 @@ class PostgreSQL(Grouped):
         self._drained = drained
         self._node = node
         self._right = right
-        self.holding = Holding(node.id if right is leases.SERVES else "")
+        serves = node.id if right is leases.SERVES else ""
+        self.holding, self.tidings = Holding(serves), Tidings(serves)
         self.ties = Ties()
         self.ahead = 0
         self._lost: Lost | None = None
@@ -326,10 +306,14 @@ class PostgreSQL(Grouped):
     def _begin(self) -> None:
         connection = connect(self._url)
         try:
-            prepare(connection)
+            with translated():
+                stones.lay(connection)
             require_fit(connection)  # whoever could not serve takes the right to from nobody
             self._lead(connection)
             migrate(connection)
+            if self.holding.is_shared:
+                with translated():
+                    stones.have_told(connection)
             _require_whole(connection)
         except BaseException:
             self._give_up()

@@ -116,6 +116,13 @@ def channel_became(connection: Statements, channel: Address, privacy: Privacy) -
     return [str(id_) for (id_,) in found]
 
 
+def those_at(connection: Statements, channel: Sequence[str]) -> list[str]:
+    """The ids of a channel's sessions."""
+    where = "channel_type = ? AND workspace_id = ? AND platform_id = ?"
+    rows = connection.execute(f"SELECT id FROM sessions WHERE {where}", channel[:3]).fetchall()
+    return [str(id_) for (id_,) in rows]
+
+
 _CHANNEL = "channel_type = ?1 AND workspace_id = ?2 AND platform_id = ?3"
 # Each part is one look into the index, however many conversations a channel has.
 OF_ANOTHER_SCOPE = (

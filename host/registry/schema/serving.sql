@@ -30,6 +30,24 @@ CREATE FUNCTION here(channel text, workspace text, platform text) RETURNS boolea
             AND node = current_setting('dovecote.node', true)
     );
 
+-- What hosts keep in memory of what they share and has changed lately (registry/tidings.py). Rows are only added: who tells at the
+-- same time undoes nobody else's transaction.
+CREATE TABLE tidings (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    what         text COLLATE "C" NOT NULL,
+    about        text COLLATE "C" NOT NULL,           -- a list, JSON
+    node         text COLLATE "C" NOT NULL,           -- whose host changed it; '' = a command beside one
+    at           bigint NOT NULL
+);
+CREATE INDEX tidings_at ON tidings (at);
+
+CREATE FUNCTION tell_nodes(what text, about text) RETURNS void LANGUAGE sql VOLATILE AS $$
+    INSERT INTO tidings (what, about, node, at)
+        SELECT $1, $2, coalesce(current_setting('dovecote.node', true), ''), ms_now() WHERE EXISTS (SELECT FROM serving WHERE live = 1);
+    SELECT pg_notify('dovecote_work_' || node, '') FROM serving
+        WHERE live = 1 AND node <> coalesce(current_setting('dovecote.node', true), '');
+$$;
+
 CREATE OR REPLACE VIEW nodes_seen AS
     SELECT nodes.name, nodes.id, nodes.since, ms_now() - nodes.beat_at AS silent, nodes.version,
         ((lease.node = nodes.id AND lease.until > ms_now())

@@ -18,44 +18,14 @@ from host.registry.port import Registry, Statements
 from host.registry.reaching import reached
 from host.schedule import index
 from host.words import as_it_is
-from sessiondb.errors import SessionError, Unavailable
+from sessiondb.errors import Unavailable
 from sessiondb.records import Address
 from tests.support.postgres import Server
+from tests.support.registries import Nodes
 
 ADA, BOB, EVE = Node("a", "ada"), Node("b", "bob"), Node("e", "eve")
 HERE, THERE = Address("slack", "T1", "C1"), Address("slack", "T1", "C2")
 PATIENCE = 30.0  # s a test waits for something to happen
-
-
-class Nodes:
-    """Of one database, each with a connection of its own."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.url = server.database()
-        self.lost: list[SessionError] = []
-        self._disk = ThreadDisk()
-        self._open: list[Registry] = []
-
-    async def open(self, node: Node, *, among_others: bool = True) -> Registry:
-        from host.registry.postgresql import PostgreSQL  # an extra's, where there is one
-
-        opened = await PostgreSQL.open(
-            self.url, self._disk, self.lost.append, node, lambda: None, among_others=among_others
-        )
-        self._open.append(opened)
-        return opened
-
-    def says(self, sql: str) -> str:
-        return self.server.says(self.url, sql)
-
-    def over(self, node: Node) -> None:
-        """It has not been heard of for long enough."""
-        self.says(f"UPDATE serving_until SET until = 1 WHERE node = '{node.id}' RETURNING 1")
-
-    async def close(self) -> None:
-        for one in self._open:
-            await one.close()
 
 
 @pytest.fixture
