@@ -16,6 +16,7 @@ from typing import Any
 from unittest import mock
 
 import host.delivery.service
+import host.folders.share
 import host.live.policy
 import host.mailbox.open
 import host.mailbox.outbound
@@ -396,6 +397,8 @@ class World:
                 (secrets, "token_hex", self.token),
                 (host.delivery.service, "random", SimpleNamespace(Random=self._fork)),
                 (sessiondb.signals, "time", SimpleNamespace(time_ns=lambda: self.clock.now() * 1_000_000)),
+                (host.folders.share, "_begun", _in_a_later_turn),
+                (host.folders.share, "time", waiting),
                 (host.live.policy, "OPEN_AFTER", self.open_after),
                 (host.delivery.collect, "time", SimpleNamespace(thread_time=lambda: 0.0)),
                 (host.live.progress, "time", SimpleNamespace(thread_time=lambda: 0.0)),
@@ -417,3 +420,10 @@ class World:
                 refuse_misfit(patch)
                 stack.enter_context(mock.patch.object(*patch))
             yield
+
+
+def _in_a_later_turn(call: Callable[[], Any], over: Callable[[], None]) -> asyncio.Future[Any]:
+    """As `share._begun`, whose threads know nothing of virtual time."""
+    begun = asyncio.get_running_loop().run_in_executor(None, call)
+    begun.add_done_callback(lambda _: over())
+    return begun
