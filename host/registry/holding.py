@@ -27,6 +27,9 @@ class Place(NamedTuple):
     platform_id: str
 
 
+UPKEEP = Place("", "", "upkeep")  # of no platform: whoever holds it does what one node is to do for all
+
+
 class Elsewhere(Unavailable):
     """Another node holds the place, or none does yet: nothing of it is opened here."""
 
@@ -52,6 +55,19 @@ class Holding:
         if not self.has(address):
             raise Elsewhere(DATABASE, "another node has this conversation")
 
+    @property
+    def has_upkeep(self) -> bool:
+        """Whether this is the node that does what one is to do for all."""
+        return not self._node or UPKEEP in self._places
+
+    def near(self) -> str:
+        """For a statement, in the place of `sessions`: those that are this node's, and those of places that nobody holds whose
+        files lie here."""
+        if not self._node:
+            return "sessions"
+        mine, lies = "here(channel_type, workspace_id, platform_id)", f"node IN ('', {_OWN})"
+        return f"(SELECT * FROM sessions WHERE {mine} OR ({lies} AND {UNHELD})) AS sessions"
+
     def note(self, places: Iterable[Place]) -> None:
         """After the commit that took them."""
         new = [place for place in places if place not in self._places]
@@ -71,6 +87,17 @@ class Holding:
         if row is not None and row[0] == self._node:
             return True
         return bool(self._taken(connection, connection.execute(_TAKE, (*address[:3], self._node)).fetchall()))
+
+    def take_upkeep(self, connection: Statements) -> bool:
+        """Whether it is this node's from the commit on."""
+        row = connection.execute(_WHO, UPKEEP).fetchone()
+        if row is not None and row[0] == self._node:
+            return True
+        return bool(connection.execute(_TAKE, (*UPKEEP, self._node)).fetchall())
+
+    def note_upkeep(self) -> None:
+        """After that commit."""
+        self._places.add(UPKEEP)
 
     def held(self, connection: Statements, lately: int = 2**60) -> Sequence[Place]:
         """As an earlier life of this node left it, unless another took it over; what was taken in the last `lately` ms."""
@@ -101,7 +128,16 @@ _TAKEN = (
 _RETURNING = "RETURNING channel_type, workspace_id, platform_id"
 _WHO = "SELECT node FROM placements WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?"
 _TAKE = f"INSERT INTO placements VALUES (?1, ?2, ?3, ?4, 1, ms_now()) {_TAKEN} WHERE {_FREE} {_RETURNING}"
-_HELD = "SELECT channel_type, workspace_id, platform_id FROM placements WHERE node = ? AND taken_at > ms_now() - ?"
+_OWN = "current_setting('dovecote.node', true)"
+_LIVES = "EXISTS (SELECT 1 FROM serving WHERE serving.node = placements.node AND serving.live = 1)"
+_THERE = " AND ".join(
+    f"placements.{column} = sessions.{column}" for column in ("channel_type", "workspace_id", "platform_id")
+)
+UNHELD = f"NOT EXISTS (SELECT 1 FROM placements WHERE {_THERE} AND {_LIVES})"  # a session's place, by a node that serves
+_HELD = (
+    "SELECT channel_type, workspace_id, platform_id FROM placements"
+    " WHERE node = ? AND taken_at > ms_now() - ? AND channel_type <> ''"
+)
 _TELL = "SELECT pg_notify(?1 || node, '') FROM placements WHERE channel_type = ?2 AND workspace_id = ?3 AND platform_id = ?4"
 _TAKE_IDLE = f"""
 WITH wanted AS (

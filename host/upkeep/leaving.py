@@ -1,6 +1,7 @@
 """What lies on a node of conversations that went on on another one: older than what that one has, and nobody's to read any more.
 
-Their two files and attachments go while the node stands by, when nothing else works on them; what an agent made in its working
+Their two files and attachments go while the node stands by, when nothing else works on them, or serves beside others, of
+channels that it does not hold; what an agent made in its working
 folder is nowhere else, and stays. A crash between two leaves the rest to the next round, or to the moment in which the
 conversation comes back (`mailbox.moving`).
 """
@@ -8,6 +9,7 @@ conversation comes back (`mailbox.moving`).
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +17,9 @@ from typing import Protocol
 
 from host.folders.disk import Disk
 from host.mailbox import moving
+from host.mailbox.open import Records
+from host.registry.port import Statements
+from host.registry.sessions import Session
 from sessiondb import SessionError, SessionFolder
 from sessiondb.signals import RunnerLock
 
@@ -45,6 +50,29 @@ async def _round(sessions: Path, asks: Asks, disk: Disk) -> None:
         for id_ in await asks.elsewhere(ids[first : first + PORTION]):
             if await disk.run(_leave, SessionFolder(sessions / id_)):
                 log.info("Its files are another node's by now", extra={"action": "left", "session": id_})
+
+
+async def leave_to_others(records: Records) -> None:
+    """While this node serves beside them. Raises `SessionError`, `OSError`."""
+    db, sessions = records.db, records.sessions.data / "sessions"
+    ids = await asyncio.to_thread(_with_files, sessions)
+    for first in range(0, len(ids), PORTION):
+        found = functools.partial(_elsewhere, records=records, ids=ids[first : first + PORTION])
+        for session in await db.read(found):
+            async with (
+                session.lock
+            ):  # whoever takes the channel now waits for it before anything is made here
+                if not db.holding.has(session.address) and await asyncio.to_thread(_leave, session.folder):
+                    log.info(
+                        "Its files are another node's by now", extra={"action": "left", "session": session.id}
+                    )
+
+
+def _elsewhere(connection: Statements, *, records: Records, ids: Sequence[str]) -> list[Session]:
+    sql, node = "SELECT 1 FROM sessions WHERE id = ? AND node NOT IN ('', ?)", records.db.node
+    those = [id_ for id_ in ids if connection.execute(sql, (id_, node)).fetchone() is not None]
+    found = [records.sessions.one(connection, id_) for id_ in those]
+    return [session for session in found if session is not None]
 
 
 def _with_files(sessions: Path) -> list[str]:

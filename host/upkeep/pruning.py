@@ -14,14 +14,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from host.mailbox import ledger, questions, remaking
+from host.mailbox import copies, ledger, questions, remaking
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.registry import asked, events, judgements
+from host.registry.holding import UNHELD
 from host.registry.notices import FORGETTABLE
 from host.registry.port import Statements
+from host.registry.reaching import reached
 from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError
+from host.upkeep import leaving
 from host.upkeep.backups import upgrading
 from sessiondb import SessionError
 
@@ -51,6 +54,7 @@ class Pruner:
         now: Callable[[], int],
         days: float,
     ) -> None:
+        self._records = records
         self._db = records.db
         self._registry = records.sessions
         self._mailboxes = records.mailboxes
@@ -63,18 +67,33 @@ class Pruner:
             await asyncio.sleep(EVERY)
             try:
                 await self.round()
-            except SessionError as error:
+            except (SessionError, OSError) as error:
                 log.warning("host.db could not be pruned: %s", error, extra={"action": "prune_failed"})
             except Exception:  # nobody's answer depends on it
                 log.exception("Pruning broke", extra={"action": "prune_failed"})
 
     async def round(self) -> None:
-        """What is due now, a limited number of sessions. Raises `SessionError` of host.db."""
+        """What is due now, a limited number of sessions. Where several nodes serve one of them has what they share, and each the
+        conversations that it holds, or whose files lie with it while nobody holds them. Raises `SessionError` of host.db."""
         now = self._now()
         before = now - self._retention
+        if self._db.holding.has_upkeep:
+            await self._shared(before, now - KEYS_KEPT)
+        if self._db.holding.is_shared:
+            await leaving.leave_to_others(self._records)
+        await self._no_longer_live(before)
+        await asyncio.to_thread(upgrading.drop, self._registry.data, before)
+        for session, resting in await self._db.read(functools.partial(self._due, now=now, before=before)):
+            if not await reached(self._db, session.address):  # another node took it just now, and looks at it
+                continue
+            done = await self._tried(session, before, resting)
+            at = now if done else now - AGAIN + AFTER_FAILURE
+            await self._db.write(functools.partial(_looked_at, session=session, at=at))
+
+    async def _shared(self, before: int, before_keys: int) -> None:
         for portion in (
             _inbox,
-            functools.partial(_keys, before_keys=now - KEYS_KEPT),
+            functools.partial(_keys, before_keys=before_keys),
             _said,
             _obeyed,
             _held_back,
@@ -83,12 +102,10 @@ class Pruner:
         ):
             while await self._db.write(functools.partial(portion, before=before)) == PORTION:
                 pass
-        await self._no_longer_live(before)
-        await asyncio.to_thread(upgrading.drop, self._registry.data, before)
-        for session, resting in await self._db.read(functools.partial(self._due, now=now, before=before)):
-            done = await self._tried(session, before, resting)
-            at = now if done else now - AGAIN + AFTER_FAILURE
-            await self._db.write(functools.partial(_looked_at, session=session, at=at))
+        if self._db.holding.is_shared:
+            await self._db.write(self._db.tidings.forget)
+            while await self._db.write(functools.partial(_nobodys, before=before)) == PORTION:
+                pass
 
     async def _tried(self, session: Session, before: int, resting: bool) -> bool:
         """Whatever is odd about one, it is not the first of the next round again."""
@@ -125,7 +142,8 @@ class Pruner:
 
     def _due(self, connection: Statements, *, now: int, before: int) -> list[tuple[Session, bool]]:
         """Sessions that may hold something old since they were looked at last, and whether nothing came in since."""
-        rows = connection.execute(_DUE, (before, now - AGAIN, self._retention, MOST_SESSIONS)).fetchall()
+        due = _DUE.format(self._db.holding.near())
+        rows = connection.execute(due, (before, now - AGAIN, self._retention, MOST_SESSIONS)).fetchall()
         return [
             (session, int(str(active_at)) < before)
             for id_, active_at in rows
@@ -177,9 +195,15 @@ def _portion(writer: InboundWriter, *, files: Path, before: int, context: bool) 
 
 
 _DUE = """
-SELECT id, active_at FROM sessions_here WHERE created_at < ?1 AND pruned_at < ?2 AND active_at >= pruned_at - ?3
-AND NOT EXISTS (SELECT 1 FROM inbox WHERE session_id = sessions_here.id AND state = 'routed')
+SELECT id, active_at FROM {} WHERE created_at < ?1 AND pruned_at < ?2 AND active_at >= pruned_at - ?3
+AND NOT EXISTS (SELECT 1 FROM inbox WHERE session_id = sessions.id AND state = 'routed')
 ORDER BY pruned_at LIMIT ?4
+"""
+_LEFT = f"""
+SELECT id FROM sessions WHERE carried <> '' AND active_at < ? AND busy = 0 AND {UNHELD}
+AND NOT EXISTS (SELECT 1 FROM serving WHERE serving.node = sessions.node AND serving.live = 1)
+AND NOT EXISTS (SELECT 1 FROM due WHERE session_id = sessions.id)
+AND NOT EXISTS (SELECT 1 FROM asked WHERE session_id = sessions.id) LIMIT ?
 """
 _FULL = "SELECT id, event FROM inbox WHERE emptied = 0 AND received_at < ? AND state <> 'routed' LIMIT ?"
 _EMPTY = "UPDATE inbox SET emptied = 1, event = ? WHERE id = ?"
@@ -226,6 +250,15 @@ def _dealt_with(connection: Statements, *, before: int) -> int:
         (before, PORTION),
     )
     return connection.changes()
+
+
+def _nobodys(connection: Statements, *, before: int) -> int:
+    """Copies of conversations whose files lie with a node that is gone, and that nobody holds: nothing is to come there, and
+    nobody is told anything for it. One that was active since is pruned when it goes on."""
+    found = connection.execute(_LEFT, (before, PORTION)).fetchall()
+    for (id_,) in found:
+        copies.drop(connection, str(id_))
+    return len(found)
 
 
 def _delete(connection: Statements, table: str, where: str, before: int) -> int:

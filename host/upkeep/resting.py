@@ -18,9 +18,11 @@ from pathlib import Path
 
 from host.folders.disk import Disk
 from host.mailbox.open import Records
+from host.registry.holding import Place
 from host.registry.port import Statements
 from host.registry.sessions import Session, mark_busy
 from sessiondb import connection as sqlite
+from sessiondb.records import Address
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,10 @@ PORTION = 500  # sessions of one look: whoever commits meanwhile comes in betwee
 
 AT_ONCE = 100  # that were never copied
 
-_UNCOPIED = "SELECT id FROM sessions_here WHERE id > ? AND busy = 0 AND node = ? AND carried <> node ORDER BY id LIMIT ?"
+_UNCOPIED = (
+    "SELECT id, channel_type, workspace_id, platform_id FROM {} WHERE id > ? AND busy = 0 AND node = ? AND carried <> node"
+    " ORDER BY id LIMIT ?"
+)
 _WAITING = (
     "id > ? AND busy = 0 AND (EXISTS (SELECT 1 FROM due WHERE session_id = sessions_here.id)"
     " OR EXISTS (SELECT 1 FROM asked WHERE session_id = sessions_here.id)"
@@ -79,15 +84,23 @@ class Resting:
     async def _look_for_uncopied(self) -> None:
         if self._uncopied is None:
             return
-        after, node = self._uncopied, self._records.db.node
+        holding, after, node = self._records.db.holding, self._uncopied, self._records.db.node
+        uncopied = _UNCOPIED.format(holding.near())
 
-        def job(connection: Statements) -> list[str]:
-            found = [str(id_) for (id_,) in connection.execute(_UNCOPIED, (after, node, AT_ONCE)).fetchall()]
-            for id_ in found:
-                mark_busy(connection, id_)
-            return found
+        def job(connection: Statements) -> tuple[list[str], list[Place]]:
+            found, places = [], []
+            for id_, *place in connection.execute(uncopied, (after, node, AT_ONCE)).fetchall():
+                found.append(str(id_))
+                address = Address(*map(str, place))
+                if not holding.is_shared or holding.take(
+                    connection, address
+                ):  # whoever else took it would have no copy
+                    mark_busy(connection, str(id_))
+                    places.append(Place(*address[:3]))
+            return found, places
 
-        found = await self._records.db.write(job)
+        found, places = await self._records.db.write(job)
+        holding.note(places)
         self._uncopied = found[-1] if len(found) == AT_ONCE else None
 
     async def _portion(self, after: str) -> list[Session]:

@@ -54,9 +54,15 @@ class TakingUp:
     async def look(self) -> Sequence[Place]:
         """Raises `SessionError`."""
         holding = self._db.holding
-        taken, lately = await self._db.write(
-            lambda connection: (holding.take_idle(connection, self._now()), holding.held(connection, LATELY))
-        )
+
+        def job(connection: Statements) -> tuple[Sequence[Place], Sequence[Place], bool]:
+            upkeep = holding.has_upkeep or holding.take_upkeep(connection)
+            return holding.take_idle(connection, self._now()), holding.held(connection, LATELY), upkeep
+
+        taken, lately, upkeep = await self._db.write(job)
+        if upkeep and not holding.has_upkeep:
+            holding.note_upkeep()
+            log.info("What one node does for all is this one's", extra={"action": "upkeep_taken"})
         holding.note(lately)  # with what was taken by somebody whose task ended before it could say so
         new = holding.new()  # with those taken for what was said there
         if new:

@@ -54,5 +54,5 @@ CREATE OR REPLACE VIEW nodes_seen AS
             OR EXISTS (SELECT FROM serving JOIN serving_until USING (node)
                 WHERE node = nodes.id AND live = 1 AND serving_until.until > ms_now()))::int AS serves,
         EXISTS (SELECT FROM drained WHERE drained.node = nodes.id)::int AS drained,
-        (SELECT count(*) FROM placements WHERE placements.node = nodes.id) AS places
+        (SELECT count(*) FROM placements WHERE placements.node = nodes.id AND channel_type <> '') AS places
     FROM nodes CROSS JOIN lease;

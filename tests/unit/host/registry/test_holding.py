@@ -277,3 +277,30 @@ async def test_what_was_taken_by_a_task_that_ended_before_it_could_say_so_is_kno
     assert list(await ada.read(lambda c: ada.holding.held(c, 60_000))) == [HERE[:3]]
     nodes.says("UPDATE placements SET taken_at = taken_at - 60001 RETURNING 1")
     assert list(await ada.read(lambda c: ada.holding.held(c, 60_000))) == []
+
+
+async def test_one_node_has_the_upkeep_and_when_it_is_over_another(nodes: Nodes, slow_beats: None) -> None:
+    ada, bob = await nodes.open(ADA), await nodes.open(BOB)
+    assert await ada.write(ada.holding.take_upkeep)
+    assert not await bob.write(bob.holding.take_upkeep)
+    assert not bob.holding.has_upkeep
+    await ada.close()
+    assert await bob.write(bob.holding.take_upkeep)
+    bob.holding.note_upkeep()
+    assert bob.holding.has_upkeep
+    assert nodes.says("SELECT sum(places) FROM nodes_seen") == "0"  # it is no channel
+
+
+async def test_what_nobody_holds_is_looked_after_where_its_files_lie(nodes: Nodes, slow_beats: None) -> None:
+    ada, bob = await nodes.open(ADA), await nodes.open(BOB)
+    for place, node in (("C1", "a"), ("C2", "b"), ("C3", "z"), ("C4", "b"), ("C5", "a")):
+        id_ = await busy(ada, HERE._replace(platform_id=place))
+        nodes.says(f"UPDATE sessions SET node = '{node}' WHERE id = '{id_}' RETURNING 1")
+    await reached(ada, HERE._replace(platform_id="C4"))  # whose files are still Bob's
+    await reached(bob, HERE._replace(platform_id="C5"))
+
+    async def near(registry: Registry) -> list[str]:
+        sql = f"SELECT platform_id FROM {registry.holding.near()} ORDER BY platform_id"
+        return [row[0] for row in await registry.read(lambda c: c.execute(sql).fetchall())]
+
+    assert (await near(ada), await near(bob)) == (["C1", "C4"], ["C2", "C5"])
