@@ -251,7 +251,8 @@ def _records(config: Config, db: Registry, disk: Disk, now: Callable[[], int]) -
     common = config.cluster.workspaces if config.cluster is not None else None
     sessions = Sessions(data := Path(config.data).resolve(), common)
     luggage = Luggage(db, data, now, _most_packed(config))
-    return Records(db, sessions, Mailboxes(disk, db, now, config.host.zone), Spaces(db, sessions, luggage))
+    mailboxes = Mailboxes(disk, db, now, config.host.zone, luggage)
+    return Records(db, sessions, mailboxes, Spaces(db, sessions, luggage))
 
 
 def _most_packed(config: Config) -> int:

@@ -13,12 +13,13 @@ import functools
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from host.delivery.portion import Collected
 from host.mailbox import belongings, copies
 from host.mailbox.copies import ACK, DONE, OUT, STATE, STEP, Changes, Copy, Known
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.luggage import outgoing
 from host.mailbox.open import Mailboxes
 from host.mailbox.outbound import LARGEST_STEP, OutboundReader, Refused, Written
 from host.registry.port import Registry, Statements
@@ -88,6 +89,8 @@ class Carrier:
             if changes is None:  # what was copied is not of this file
                 known, anew = Known(), True
                 continue
+            await self._take_files(session, changes)
+            left = {known.outs.get(number, "") for part, number, _ in changes.gone if part == OUT}
             if changes.new or changes.gone or not known.whole:
                 put = functools.partial(
                     copies.put, session_id=session.id, node=self._db.node, changes=changes, anew=anew
@@ -95,6 +98,7 @@ class Carrier:
                 await self._db.write(put)
             anew = False
             _apply(known, changes)
+            await self._leave_files(session, left.difference(known.outs.values()))
             if known.size > copies.MOST_OF_ONE:
                 await self._trim(session, known)
             if changes.whole:
@@ -103,6 +107,23 @@ class Carrier:
         self._known.move_to_end(session.id)
         while len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
+
+    async def _take_files(self, session: Session, changes: Changes) -> None:
+        """Before the rows that name them: what is there whole is of no use without."""
+        folders = {copies.folder_of(json.loads(copy.content)[-1]) for copy in changes.new if copy.part == OUT}
+        for folder in sorted(folders - {""}):
+            if self._mailboxes.luggage is not None:
+                try:
+                    await self._mailboxes.luggage.take_along(f"{outgoing(session.id)}{folder}", session.id)
+                except OSError as error:
+                    told = {"action": "file_not_copied", "session": session.id}
+                    log.warning("A file would not be on another machine: %s", error, extra=told)
+
+    async def _leave_files(self, session: Session, folders: Collection[str]) -> None:
+        """Their rows are over."""
+        for folder in sorted(set(folders) - {""}):
+            if self._mailboxes.luggage is not None:
+                await self._mailboxes.luggage.leave(f"{outgoing(session.id)}{folder}")
 
     async def _have_nothing(self, session: Session) -> None:
         """No runner has written yet, and that is all there is to copy."""

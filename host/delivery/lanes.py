@@ -41,6 +41,10 @@ class Ledger(Protocol):
     def agent(self) -> str:
         """Whose words they have, '' for the host's own."""
 
+    @property
+    def files(self) -> str:
+        """The folder of files that they send, on this node; '' for none."""
+
     async def put(self, parcels: Sequence[Parcel]) -> None:
         """Commits the chunks' states. Raises `sessiondb.SessionError`."""
 
@@ -327,7 +331,7 @@ class Lane:
             agent=self._ledger.agent,
             answers=kept["answers"],
             target=target,
-            files=kept["files"],
+            files=self._ledger.files if kept["files"] else "",
             private_to=kept.get("private_to", ""),
             question=question,
             audience=tuple(kept.get("audience", ())),

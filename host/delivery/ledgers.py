@@ -53,6 +53,10 @@ class SessionLedger:
     def agent(self) -> str:
         return self._session.agent
 
+    @property
+    def files(self) -> str:
+        return str(self._session.folder.outbound_files)
+
     async def put(self, parcels: Sequence[Parcel]) -> None:
         """One commit of host.db, shared with whoever else waits: receipts, what they open, what they must tell, next intents.
 
@@ -162,7 +166,7 @@ class OpenNotice:
 class NoticeLedger:
     """Notices travel as parcels whose `message_out_id` is the notice's id."""
 
-    agent = ""
+    agent = files = ""
 
     def __init__(self, db: Registry, languages: Languages, now: Callable[[], int]) -> None:
         self._db = db

@@ -7,14 +7,17 @@ of half a transaction of the runner's.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from host.registry.port import Bindings, Statements
 
 STEP, OUT, ACK, DONE, STATE = "step", "out", "ack", "done", "state"
 IN, ASK = "in", "ask"  # of inbound.db: messages and questions (`belongings`)
+LONGEST_NAME = 200  # characters of a file's folder
 PORTION = 200  # copies that are read at a time
 MOST_OF_ONE = 50_000_000  # bytes of the steps of one session; beyond, the oldest go until half of it is left
 
@@ -33,7 +36,7 @@ class Known:
     step: int = 0  # the latest
     size: int = 0  # bytes of the steps
     latest: str = ""  # its content, by which the file is known for the one that was copied
-    outs: set[int] = field(default_factory=set)
+    outs: dict[int, str] = field(default_factory=dict)  # the folder of its file by each, '' for none
     acks: dict[str, str] = field(default_factory=dict)  # of turns under way: content by message
     done: set[str] | None = field(
         default_factory=set
@@ -76,17 +79,27 @@ def note(found: Known, copy: Copy) -> None:
             found.step, found.latest = copy.number, copy.content
             found.size += len(copy.content)
         case "out":
-            found.outs.add(copy.number)
+            found.outs[copy.number] = folder_of(json.loads(copy.content)[-1])
         case "ack":
             found.acks[copy.name] = copy.content
         case "state" | "in" | "ask":
             found.values[copy.part, copy.name] = hash(copy.content)
 
 
+def folder_of(said: str) -> str:
+    """Of a row's file, below its `files/`; '' for none. Written by a container."""
+    try:
+        path = json.loads(said)["path"]
+        name = PurePosixPath(path).parts[0]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return ""
+    return name if name not in ("/", "..") and len(name) <= LONGEST_NAME and name.isprintable() else ""
+
+
 def no_more(found: Known, part: str, number: int, name: str) -> None:
     match part:
         case "out":
-            found.outs.discard(number)
+            found.outs.pop(number, None)
         case "ack":
             found.acks.pop(name, None)
         case "state" | "in" | "ask":

@@ -13,8 +13,10 @@ import hashlib
 import logging
 import os
 import secrets
+import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
@@ -35,6 +37,7 @@ SCRATCH, ASIDE = "packing", "aside"  # in the data folder
 NOTES = "marks"  # in the scratch folder: what was last packed or unpacked, by place
 KEPT_ASIDE = 7 * 86_400_000  # ms for which an operator can look for what gave way
 LEISURE = 900.0  # s for one folder
+STILL = 60.0  # s after which no file comes to a message any more
 AT_ONCE = 4  # folders
 MIB = 1024 * 1024
 MOST = 512 * MIB
@@ -61,6 +64,7 @@ class Luggage:
         self._settled: set[str] = set()  # whose pack is the latest, and known to be
         self._locks: dict[str, asyncio.Lock] = {}
         self._patient = Patient(LEISURE, AT_ONCE)
+        self._along: set[str] = set()  # what nobody changes, and is packed
         self.left: dict[str, int] = {}  # of what is too large: when it was last packed, ms UTC; 0 for never
 
     @property
@@ -133,6 +137,66 @@ class Luggage:
             if self._db.node:
                 now = self._now()
                 await self._db.write(lambda connection: packs.forget(connection, place, self._db.node, now))
+
+    # ── files that nobody changes: what came, and what is to go ──────────────────────────────────────────
+
+    async def take_along(self, place: str, session_id: str) -> None:
+        """The folder is packed, once. Raises `SessionError`, `OSError`."""
+        if not self._packs or place in self._along:
+            return
+        async with self._lock(place):
+            header = await self._header(place)
+            if header is None or not header.serial:
+                await self._db.write(functools.partial(self._hold, place=place, session_id=session_id))
+                self._held.add(place)
+                await self._kept(place, at_rest=True)
+            self._along.add(place)
+
+    async def take_what_came(self, session_id: str, still: float = STILL) -> None:
+        """The attachments of messages to which none came for so many seconds. Raises `SessionError`, `OSError`."""
+        if not self._packs:
+            return
+        for name in await self._run(_whole, self._data / incoming(session_id), still):
+            await self.take_along(f"{incoming(session_id)}{name}", session_id)
+
+    async def bring_along(self, session_id: str, places: str) -> None:
+        """What was packed on another node of the folders that begin so, and is not here. Raises `SessionError`, `OSError`."""
+        if not self._db.node:
+            return
+        for header in await self._db.read(functools.partial(packs.of_session, session_id=session_id)):
+            place = header.place
+            if header.node in ("", self._db.node) or not place.startswith(places):
+                continue
+            async with self._lock(place):
+                if header.serial and not await self._run(os.path.lexists, self._data / place):
+                    try:
+                        await self._fetched(header)
+                    except Broken as error:
+                        log.error("%s cannot be unpacked: %s", place, error, extra={"action": "pack_broken"})
+                await self._db.write(functools.partial(self._settle, place=place))
+                self._along.add(place)
+
+    async def leave(self, place: str) -> None:
+        """It has gone where it was to go. Raises `SessionError`."""
+        if self._packs:
+            self._along.discard(place)
+            self._held.discard(place)
+            await self._db.write(lambda connection: packs.drop(connection, place))
+
+    async def match(self, session_id: str, before: int) -> None:
+        """What is here no more goes from the registry; of what was not brought here yet, all that is older.
+
+        Raises `SessionError`, `OSError`."""
+        if not self._db.node:
+            return
+        for header in await self._db.read(functools.partial(packs.of_session, session_id=session_id)):
+            place, here = header.place, header.node == self._db.node
+            if not place.startswith((incoming(session_id), outgoing(session_id))):
+                continue
+            if (here or header.taken_at < before) and not await self._run(
+                os.path.lexists, self._data / place
+            ):
+                await self._db.write(functools.partial(packs.drop, place=place))
 
     # ── packing ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -326,6 +390,12 @@ class Luggage:
         else:
             packs.drop(connection, place)
 
+    def _settle(self, connection: Statements, *, place: str) -> None:
+        if self._packs:
+            packs.settle(connection, place, self._db.node)
+        else:
+            packs.drop(connection, place)
+
     async def _header(self, place: str) -> Header | None:
         return await self._db.read(functools.partial(packs.header, place=place))
 
@@ -334,6 +404,28 @@ class Luggage:
 
     async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._patient.run(function, *args, **kwargs)
+
+
+def incoming(session_id: str) -> str:
+    """How the places begin of what was attached to its messages; the name of a message's folder follows."""
+    return f"sessions/{session_id}/inbound/files/"
+
+
+def outgoing(session_id: str) -> str:
+    """Likewise, of what its agent sends."""
+    return f"sessions/{session_id}/outbound/files/"
+
+
+def _whole(folder: Path, still: float) -> list[str]:
+    """The messages of which all attachments are there."""
+    found = []
+    with suppress(FileNotFoundError):
+        for one in folder.iterdir():
+            with suppress(OSError):
+                old = time.time() - one.stat(follow_symlinks=False).st_mtime >= still
+                if old and one.is_dir() and not any(path.suffix == ".part" for path in one.iterdir()):
+                    found.append(one.name)
+    return sorted(found)
 
 
 def _pack(root: Path, file: Path, most: int) -> Packed:

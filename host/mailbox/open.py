@@ -17,6 +17,7 @@ import apsw
 from host.folders.disk import Disk
 from host.mailbox import fence, ledger, moving, projecting, remaking, restoring, shape
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.luggage import Luggage, outgoing
 from host.mailbox.rows import Entry
 from host.mailbox.spaces import Spaces
 from host.registry.port import Registry, Statements
@@ -36,8 +37,16 @@ OPEN_CONNECTIONS = 256  # kept inbound.db connections, 60 KiB each; the least re
 class Mailboxes:
     """Runs functions on sessions' inbound.db, one at a time per session."""
 
-    def __init__(self, disk: Disk, db: Registry, now: Callable[[], int], zone: str = "UTC") -> None:
-        """`zone`: in which people are told times."""
+    def __init__(
+        self,
+        disk: Disk,
+        db: Registry,
+        now: Callable[[], int],
+        zone: str = "UTC",
+        luggage: Luggage | None = None,
+    ) -> None:
+        """`zone`: in which people are told times. `luggage`: by which files go along."""
+        self.luggage = luggage
         self._disk = disk
         self._zone = zone
         self._db = db
@@ -97,6 +106,7 @@ class Mailboxes:
             await self._disk.run(moving.clear, session.folder)
             carried = await restoring.restore(self._db, self._disk, session, self._now())
             session.damaged = remaking.CARRIED if carried else remaking.MOVED
+            await self._bring_files(session)
             files = await self._db.read(functools.partial(remaking.files_of, session=session))
         writer = await self._disk.run(self._open_writer, session)
         try:
@@ -109,6 +119,14 @@ class Mailboxes:
             await self._disk.run(writer.close)
             raise
         return writer
+
+    async def _bring_files(self, session: Session) -> None:
+        """What is on its way to people; what they sent follows before a runner starts."""
+        if self.luggage is not None:
+            try:
+                await self.luggage.bring_along(session.id, outgoing(session.id))
+            except OSError as error:
+                raise Full(session.folder.outbound, error.strerror or "no file can be made") from error
 
     async def _arrive(
         self, session: Session, moved: InboundWriter | None, *, carried: bool, files: int | None

@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from host.folders import packing, share
 from host.folders.share import Patient, Unfit
+from host.mailbox import luggage
 from host.mailbox.luggage import Luggage
 from host.registry import meta
 from host.registry.port import Registry, Statements
@@ -27,10 +28,10 @@ KEY = "workspaces"  # in `meta`: what the mark of the shared folder says
 
 
 class Spaces:
-    def __init__(self, db: Registry, sessions: Sessions, luggage: Luggage) -> None:
+    def __init__(self, db: Registry, sessions: Sessions, baggage: Luggage) -> None:
         self._db = db
         self._sessions = sessions
-        self.luggage = luggage
+        self.luggage = baggage
         self._patient = Patient()
         self._at_leisure = Patient(LEISURE)
         self._mark = ""
@@ -69,7 +70,10 @@ class Spaces:
         return await self._run(path, _made, path)
 
     async def working(self, session: Session) -> None:
-        """The working folder of a conversation, likewise. Raises `OSError`, `SessionError`."""
+        """The working folder of a conversation, likewise, and what was attached to its messages.
+
+        Raises `OSError`, `SessionError`."""
+        await self.luggage.bring_along(session.id, luggage.incoming(session.id))
         await self.luggage.take_over(work(session.id), session.id)
         await self._run(session.folder.work, _made, session.folder.work)
 

@@ -105,6 +105,11 @@ def complete(connection: Statements, place: str, node: str, taken: Taken, *, at_
     return named
 
 
+def settle(connection: Statements, place: str, node: str) -> None:
+    """This node has what is packed, and nobody changes it."""
+    connection.execute("UPDATE packed SET node = ?, at_rest = 1 WHERE place = ?", (node, place))
+
+
 def miss(connection: Statements, place: str, node: str, why: str) -> None:
     """It cannot be packed as it is; what was packed before stays."""
     connection.execute(

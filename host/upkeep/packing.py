@@ -6,11 +6,11 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from host.mailbox import spaces
-from host.mailbox.luggage import MIB, Luggage, clear_aside
+from host.mailbox.luggage import MIB, STILL, Luggage, clear_aside
 from host.mailbox.open import Records
 from host.registry.notices import Notice
 from host.registry.sessions import Session
@@ -76,6 +76,7 @@ class Packer:
         stirred = self._luggage.stirred()
         for place in set(self._places).difference(stirred):
             del self._places[place]
+        await self._take_what_came(stirred, still=STILL)
         for place in stirred:
             known = self._places.setdefault(place, _Place(time.monotonic()))
             least = WHILE_WRITTEN if place in written or place in self._luggage.left else 0.0
@@ -88,6 +89,7 @@ class Packer:
             return
         try:
             async with asyncio.timeout(IN_THE_END):
+                await self._take_what_came(self._luggage.stirred(), still=0.0)
                 for place in self._luggage.stirred():
                     await self._pack(place, _Place(0.0), at_rest=True)
         except (SessionError, TimeoutError) as error:
@@ -95,6 +97,17 @@ class Packer:
             log.error(
                 "Not all folders are packed, and others would find them as they were: %r", error, extra=told
             )
+
+    async def _take_what_came(self, stirred: Iterable[str], *, still: float) -> None:
+        """To the conversations that had a runner since their working folders were packed."""
+        for place in stirred:
+            top, _, rest = place.partition("/")
+            id_, _, folder = rest.partition("/")
+            if (top, folder) == ("sessions", "work"):
+                try:
+                    await self._luggage.take_what_came(id_, still)
+                except OSError as error:
+                    log.warning("Attachments are packed later: %s", error, extra={"action": "packed_later"})
 
     async def _pack(self, place: str, known: _Place, *, at_rest: bool) -> None:
         began = time.monotonic()

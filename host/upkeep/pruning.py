@@ -26,7 +26,7 @@ from host.registry.sessions import Session
 from host.runners.launch.base import LaunchError
 from host.upkeep import leaving
 from host.upkeep.backups import upgrading
-from sessiondb import SessionError
+from sessiondb import Full, SessionError
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ class Pruner:
         self._records = records
         self._db = records.db
         self._registry = records.sessions
+        self._luggage = records.spaces.luggage
         self._mailboxes = records.mailboxes
         self._maintains = maintains
         self._now = now
@@ -169,6 +170,10 @@ class Pruner:
         while await self._db.write(old) == PORTION:
             pass
         await self._questions(session, before)
+        try:
+            await self._luggage.match(session.id, before)
+        except OSError as error:
+            raise Full(session.folder.root, error.strerror or "it cannot be looked into") from error
 
     async def _questions(self, session: Session, before: int) -> None:
         """An open one stays, however old: somebody may still answer it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from host.delivery.portion import Collected
 from host.folders.disk import ThreadDisk
 from host.mailbox import copies, fence, outbound, remaking
 from host.mailbox.inbound import InboundWriter
+from host.mailbox.luggage import MOST, Luggage
 from host.mailbox.open import Mailboxes
 from host.mailbox.rows import NewMessage, Question
 from host.registry import sessions
@@ -104,7 +106,8 @@ async def living(url: str, folder: Path, node: str) -> AsyncIterator[Life]:
         id_ = await db.write(lambda c: sessions.upsert(c, "default", PLACE, "public", NOW))
         known = Sessions(folder / node)
         [session] = await db.read(lambda c: known.load(c, "id = ?", (id_,)))
-        mailboxes = Mailboxes(disk, db, lambda: NOW)
+        luggage = Luggage(db, folder / node, lambda: NOW, MOST)
+        mailboxes = Mailboxes(disk, db, lambda: NOW, luggage=luggage)
 
         def assign(writer: InboundWriter) -> None:
             with writer.writing():
@@ -304,6 +307,40 @@ async def test_a_file_that_is_begun_anew_is_copied_from_its_first_step(
             url, "SELECT content FROM mailbox_copies WHERE part = 'step' AND number = 1"
         )
         inbound.close()
+
+
+async def test_a_file_that_is_on_its_way_is_on_the_next_node_with_its_row_and_gone_when_it_was_sent(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.database()
+    packed = "SELECT count(*), count(*) FILTER (WHERE at_rest = 1) FROM packed"
+    async with living(url, tmp_path, "ada") as ada:
+        await ada.begin("m1")
+        rows = []
+        for name in ("one", "two", "gone"):
+            path = ada.session.folder.outbound_files / name / f"{name}.txt"
+            path.parent.mkdir()
+            path.write_text(name)
+            rows.append(Emitted(f"m1:{name}", content.File(f"{name}/{name}.txt", name), "m1"))
+        shutil.rmtree(ada.session.folder.outbound_files / "gone")
+        ada.runner.finish_turn("turn-m1", rows, ["m1"], ())
+        await ada.carrier.release(ada.session, outcome("m1"))
+        assert postgres.says(url, packed) == "3|2"  # of the third there is no file
+    async with living(url, tmp_path, "bob") as bob:
+        found = {path.name: path.read_text() for path in bob.session.folder.outbound_files.rglob("*.txt")}
+        assert found == {"one.txt": "one", "two.txt": "two"}
+        await bob.carrier.release(bob.session)
+        assert postgres.says(url, packed.replace("at_rest = 1", "node = 'bob'")) == "3|3"
+        first = bob.has()["messages_out"][0][0]
+
+        def sent(writer: InboundWriter) -> None:
+            with writer.writing():
+                writer.raise_mark("delivery_watermark", first)  # type: ignore[arg-type]
+
+        await bob.mailboxes.use(bob.session, sent)
+        await bob.carrier.before_an_effect(bob.session)
+        assert "/one" not in postgres.says(url, "SELECT string_agg(place, ' ') FROM packed")
+        assert postgres.says(url, packed).startswith("2|")
 
 
 async def test_a_machine_that_shares_with_nobody_neither_reads_nor_writes_for_copies(db: HostDB) -> None:

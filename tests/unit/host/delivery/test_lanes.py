@@ -34,6 +34,7 @@ class Book:
     """A ledger that keeps its commits; `failing` of them fail first."""
 
     agent = "poet"
+    files = "/here/files"
 
     def __init__(self) -> None:
         self.commits: list[list[tuple[str, str]]] = []

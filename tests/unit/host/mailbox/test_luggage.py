@@ -12,7 +12,7 @@ import pytest
 
 from host.folders import packing
 from host.folders.disk import ThreadDisk
-from host.mailbox import luggage, spaces
+from host.mailbox import copies, luggage, spaces
 from host.mailbox.luggage import KEPT_ASIDE, MIB, Luggage
 from host.registry import packs
 from host.registry.nodes import Node
@@ -296,6 +296,88 @@ async def test_a_node_that_has_a_folder_no_more_packs_nothing_over_the_next_ones
 
         assert not await ada.db.write(job)
         assert postgres.says(url, f"SELECT serial FROM packed WHERE place = '{PLACE}'") == "theirs"
+
+
+async def test_files_that_nobody_changes_are_packed_once_come_along_and_go_when_they_are_over(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, came, goes = postgres.database(), luggage.incoming("s1"), luggage.outgoing("s1")
+    all_of = "SELECT string_agg(place, ' ' ORDER BY place) FROM packed"
+
+    def lay(data: Path, place: str, text: str) -> None:
+        (data / place).mkdir(parents=True)
+        (data / place / "0-a.txt").write_text(text)
+
+    async with living(url, tmp_path, "ada") as ada:
+        for place in (f"{came}m1", f"{came}m2", f"{goes}turn-c1"):
+            lay(ada.data, place, place)
+        lay(ada.data, f"{came}m3", "half")
+        (ada.data / f"{came}m3" / "1.part").write_text("of one that is still being fetched")
+        await ada.luggage.take_what_came("s1")
+        assert postgres.says(url, all_of) == ""  # more may come to messages as young as these
+        for _ in range(2):
+            await ada.luggage.take_what_came("s1", still=0.0)
+            await ada.luggage.take_along(f"{goes}turn-c1", "s1")
+        assert postgres.says(url, all_of) == f"{came}m1 {came}m2 {goes}turn-c1"
+        assert postgres.says(url, "SELECT DISTINCT at_rest FROM packed") == "1"
+        assert ada.luggage.stirred() == []
+        await ada.luggage.take_what_came("s2")
+    async with living(url, tmp_path, "bob") as bob:
+        lay(bob.data, f"{came}m1", "fetched anew")
+        await bob.luggage.bring_along("s1", goes)
+        assert [path.name for path in bob.data.rglob("*.txt")] == ["0-a.txt"] * 2
+        await bob.luggage.bring_along("s1", came)
+        texts = {path.parent.name: path.read_text() for path in bob.data.rglob("*.txt")}
+        assert texts == {"m1": "fetched anew", "m2": f"{came}m2", "turn-c1": f"{goes}turn-c1"}
+        assert postgres.says(url, "SELECT DISTINCT node FROM packed") == "bob"
+        await bob.luggage.leave(f"{goes}turn-c1")
+        shutil.rmtree(bob.data / f"{came}m1")  # as when it is too old
+        await bob.luggage.match("s1", before=0)
+        assert postgres.says(url, all_of) == f"{came}m2"
+    async with living(url, tmp_path, "cyd") as cyd:  # who brought nothing here yet
+        await cyd.luggage.match("s1", before=1_000)
+        assert postgres.says(url, all_of) == f"{came}m2"
+        await cyd.luggage.match("s1", before=1_001)
+        assert postgres.says(url, f"{all_of}_portions") == ""
+
+
+async def test_a_file_that_is_packed_and_broken_is_left_out_and_nothing_beside_it(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url, came = postgres.database(), luggage.incoming("s1")
+    async with living(url, tmp_path, "ada") as ada:
+        for name in ("m1", "m2"):
+            (ada.data / f"{came}{name}").mkdir(parents=True)
+            (ada.data / f"{came}{name}" / "0-a.txt").write_text(name)
+        await ada.luggage.take_what_came("s1", still=0.0)
+        postgres.says(url, "UPDATE packed_portions SET content = 'none' WHERE place LIKE '%m1'")
+    async with living(url, tmp_path, "bob") as bob:
+        await bob.luggage.bring_along("s1", came)
+        assert [path.read_text() for path in bob.data.rglob("*.txt")] == ["m2"]
+        assert postgres.says(url, "SELECT DISTINCT node FROM packed") == "bob"
+
+
+@pytest.mark.parametrize(
+    ("said", "folder"),
+    [
+        ('{"path": "turn-c1/a.txt"}', "turn-c1"),
+        ('{"path": "a.txt"}', "a.txt"),
+        ('{"path": "../../host.db"}', ""),
+        ('{"path": "/etc/passwd"}', ""),
+        ('{"path": "a\\u0000b/c"}', ""),
+        (f'{{"path": "{"x" * 201}/c"}}', ""),
+        ('{"path": ""}', ""),
+        ('{"path": "\\ud800/c"}', ""),
+        ('{"path": ["a"]}', ""),
+        ('{"text": "words"}', ""),
+        ("[1]", ""),
+        ("7", ""),
+        ("no JSON", ""),
+        ("[" * 100_000, ""),
+    ],
+)
+def test_what_a_container_calls_a_path_names_a_folder_of_its_own_or_none(said: str, folder: str) -> None:
+    assert copies.folder_of(said) == folder
 
 
 async def test_a_registry_that_cannot_be_had_holds_up_a_start_and_no_pack_is_lost(
