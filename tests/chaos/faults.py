@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 What = Literal["kill", "stop", "cut", "silent", "slow", "restart"]
-# Of all of them; the database is one, and whoever holds the lease is hit more often than who stands by.
+# Of all of them; the database is one, and whoever serves is hit more often than who stands by.
 SHARES: tuple[tuple[What, int], ...] = (
     ("kill", 4),
     ("stop", 4),
@@ -27,8 +27,9 @@ SHORT, LONG = (
 @dataclass(frozen=True)
 class Fault:
     what: What
-    serving: bool  # whom it hits; one that stands by where false
+    serving: bool  # whom it hits; one that stands by, if any does, where false
     lasts: float  # s
+    which: float  # of those, from 0 to 1
 
 
 def faults(seed: int, count: int) -> Sequence[Fault]:
@@ -39,6 +40,6 @@ def faults(seed: int, count: int) -> Sequence[Fault]:
     chosen += chance.choices(kinds, weights, k=count - len(chosen))
     chance.shuffle(chosen)
     return [
-        Fault(what, chance.random() < SERVING, chance.uniform(*chance.choice((SHORT, LONG))))
+        Fault(what, chance.random() < SERVING, chance.uniform(*chance.choice((SHORT, LONG))), chance.random())
         for what in chosen
     ]

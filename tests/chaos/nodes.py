@@ -43,17 +43,17 @@ class Nodes:
             self._wires.append(wire)
             self._nodes.append(Node(self.platform, folder / f"node{number}", url, bot.serve))
 
-    async def serving(self) -> int:
-        """The number of the node that holds the lease; waits for one."""
+    async def serving(self) -> list[int]:
+        """The numbers of the nodes that serve; waits for one."""
         async with asyncio.timeout(DEADLINE):
             while True:
                 with contextlib.suppress(RuntimeError):
-                    node = await asyncio.to_thread(
+                    ids = await asyncio.to_thread(
                         self._server.says, self._url, "SELECT id FROM nodes_seen WHERE serves = 1"
                     )
-                    for number, one in enumerate(self._nodes):
-                        if node and node == nodes.named(one.data):
-                            return number
+                    found = [n for n, one in enumerate(self._nodes) if nodes.named(one.data) in ids.split()]
+                    if found:
+                        return found
                 await asyncio.sleep(LOOK)
 
     async def suffer(self, fault: Fault) -> None:
@@ -62,7 +62,9 @@ class Nodes:
             await self._restart()
             return
         serving = await self.serving()
-        hit = serving if fault.serving else (serving + 1) % len(self._nodes)
+        idle = [number for number in range(len(self._nodes)) if number not in serving]
+        among = serving if fault.serving or not idle else idle
+        hit = among[int(fault.which * len(among))]
         node, wire = self._nodes[hit], self._wires[hit]
         self._happened()
         match fault.what:
