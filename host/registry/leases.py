@@ -28,8 +28,19 @@ LEASE = 6.0  # s from a beat
 GRACE = 2.0  # s after that: for what a standby server has not heard of, and for clocks that go apart
 BEAT = 1.5  # s between two
 QUICK = "SET statement_timeout = '4s'"  # a beat that waits longer is no beat
+COMMITTED = "SET default_transaction_isolation = 'read committed'"  # a beat changes rows that only beats read
+SERIALIZABLE = "SET default_transaction_isolation = 'serializable'"
 AWAY = 10_000  # ms of silence after which a node that is heard of again has been away
 FORGOTTEN = 7 * 86_400_000  # ms after which a node that is silent is not listed any more
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """How one that serves beside others is ended: by itself, or by whoever sees that it has not renewed for long enough."""
+
+    over: str  # none of those renews its lease any more
+    are_over: str  # whether there are some of which not all know
+    end: str  # serializable: each of their transactions was before this, or is undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,7 @@ class Right:
     give_back: str
     free: str  # whether `take` would return something
     epoch: str  # as it is
-    others: str = ""  # those are over who have not renewed theirs for long enough
+    others: Others | None = None  # where there are some
 
 
 _NOT_DRAINED = "NOT EXISTS (SELECT FROM drained WHERE drained.node = %(id)s)"
@@ -81,28 +92,28 @@ SERVES = Right(
             WHERE serving.name = excluded.name OR NOT EXISTS (SELECT FROM {_LIVE} AND node = %(id)s)
         RETURNING epoch
     ), counted AS (
-        INSERT INTO serving_until SELECT %(id)s, ms_now() + %(ms)s FROM taken
-        ON CONFLICT (node) DO UPDATE SET until = excluded.until
+        INSERT INTO serving_until SELECT %(id)s, epoch, ms_now() + %(ms)s FROM taken
+        ON CONFLICT (node) DO UPDATE SET epoch = excluded.epoch, until = excluded.until
     )
     SELECT epoch FROM taken
     """,
     renew="""
-    UPDATE serving_until SET until = ms_now() + %(ms)s FROM serving
-    WHERE serving.node = %(id)s AND serving_until.node = %(id)s AND serving.epoch = %(epoch)s AND live = 1
+    UPDATE serving_until SET until = ms_now() + %(ms)s WHERE node = %(id)s AND epoch = %(epoch)s AND until <> 0
     RETURNING EXISTS (SELECT FROM drained WHERE drained.node = %(id)s)
     """,
-    give_back=f"""
-    WITH given AS (UPDATE serving SET live = 0 WHERE node = %(id)s AND epoch = %(epoch)s RETURNING 1) {_TOLD}
-    """,
+    give_back="UPDATE serving_until SET until = 0 WHERE node = %(id)s AND epoch = %(epoch)s",
     free=f"SELECT {_NOT_DRAINED} AND {_AMONG} AND NOT EXISTS (SELECT FROM {_LIVE} AND node = %(id)s AND name <> %(name)s)",
     epoch="SELECT epoch FROM serving WHERE node = %(id)s",
-    others=f"""
-    WITH given AS (
-        UPDATE serving SET live = 0, epoch = epoch + 1 WHERE live = 1 AND NOT EXISTS (
-            SELECT FROM serving_until WHERE serving_until.node = serving.node AND until + %(grace)s >= ms_now()
-        ) RETURNING 1
-    ) {_TOLD}
-    """,
+    others=Others(
+        "UPDATE serving_until SET until = 0 WHERE until <> 0 AND until + %(grace)s < ms_now()",
+        "SELECT 1 FROM serving JOIN serving_until USING (node) WHERE live = 1 AND until = 0 LIMIT 1",
+        f"""
+        WITH given AS (
+            UPDATE serving SET live = 0, epoch = epoch + 1
+            WHERE live = 1 AND node IN (SELECT node FROM serving_until WHERE until = 0) RETURNING 1
+        ) {_TOLD}
+        """,
+    ),
 )
 _HERE = """
 INSERT INTO nodes VALUES (%(id)s, %(name)s, %(version)s, ms_now(), ms_now())
@@ -213,6 +224,7 @@ class Beats:
         try:
             if giving_back:
                 self._at_hand().execute(self._right.give_back.encode(), _values(self._node, self._epoch))
+                self._end_others(self._at_hand())
         except (SessionError, psycopg.Error) as error:
             log.warning("The lease runs out by itself: %s", error, extra={"action": "lease_left"})
         self._close()
@@ -236,22 +248,29 @@ class Beats:
                 if renewed[0]:
                     self._told.drained()
                 show(connection, self._node)
-                if self._right.others:
-                    self._end_others(connection, values)
+                self._end_others(connection)
             except (SessionError, psycopg.Error) as error:
                 log.warning("A beat failed: %s", error, extra={"action": "beat_failed"})
                 self._close()
 
-    def _end_others(self, connection: Connection, values: dict[str, str | int]) -> None:
-        with contextlib.suppress(
-            psycopg.errors.SerializationFailure
-        ):  # one of them did just now, or renewed its own
-            connection.execute(self._right.others.encode(), values)
+    def _end_others(self, connection: Connection) -> None:
+        others, values = self._right.others, _values(self._node)
+        if others is None:
+            return
+        connection.execute(others.over.encode(), values)
+        if connection.execute(others.are_over.encode()).fetchone() is None:
+            return
+        connection.execute(SERIALIZABLE)
+        with contextlib.suppress(psycopg.errors.SerializationFailure):  # another did just now, or will
+            connection.execute(others.end.encode())
+        connection.execute(COMMITTED)
 
     def _at_hand(self) -> Connection:
         if self._connection is None or self._connection.closed:
             self._connection = self._connect()
             self._connection.execute(QUICK)
+            if self._right.others is not None:
+                self._connection.execute(COMMITTED)
         return self._connection
 
     def _close(self) -> None:

@@ -5,10 +5,11 @@ CREATE TABLE serving (
     epoch        bigint NOT NULL,                     -- raised by whoever begins to serve, or finds that one is over
     live         bigint NOT NULL                      -- 0 = given back, or over
 );
--- Apart, for every transaction reads the epoch and a beat changes none.
+-- Apart, for every transaction reads the row above, and a beat changes none that it reads.
 CREATE TABLE serving_until (
     node         text COLLATE "C" PRIMARY KEY,
-    until        bigint NOT NULL
+    epoch        bigint NOT NULL,                     -- as above
+    until        bigint NOT NULL                      -- 0 = no more to be renewed
 );
 
 -- Which node has a channel with all that is said there. No time of its own: it is held for as long as its node serves.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,6 +23,9 @@ from sessiondb.errors import Unavailable
 from sessiondb.records import Address
 from tests.support.postgres import Server
 from tests.support.registries import Nodes
+
+if TYPE_CHECKING:
+    from host.registry.leases import Connection
 
 ADA, BOB, EVE = Node("a", "ada"), Node("b", "bob"), Node("e", "eve")
 HERE, THERE = Address("slack", "T1", "C1"), Address("slack", "T1", "C2")
@@ -147,7 +151,7 @@ async def test_a_node_that_is_over_changes_nothing_more_and_what_it_held_is_anot
 ) -> None:
     bob = await nodes.open(BOB)
     nodes.says("INSERT INTO serving VALUES ('a', 'ada', 7, 1) RETURNING 1")
-    nodes.says("INSERT INTO serving_until VALUES ('a', 1) RETURNING 1")
+    nodes.says("INSERT INTO serving_until VALUES ('a', 7, 1) RETURNING 1")
     nodes.says("INSERT INTO placements VALUES ('slack', 'T1', 'C1', 'a', 3, 1) RETURNING 1")
     async with asyncio.timeout(PATIENCE):
         while not await reached(bob, HERE):  # noqa: ASYNC110 - his beat ends her, of which nobody tells
@@ -304,3 +308,34 @@ async def test_what_nobody_holds_is_looked_after_where_its_files_lie(nodes: Node
         return [row[0] for row in await registry.read(lambda c: c.execute(sql).fetchall())]
 
     assert (await near(ada), await near(bob)) == (["C1", "C4"], ["C2", "C5"])
+
+
+async def test_who_was_seen_to_be_over_renews_no_more_however_late_all_hear_of_it(
+    nodes: Nodes, slow_beats: None
+) -> None:
+    from host.registry import leases
+
+    ada = await nodes.open(ADA)
+    nodes.says("UPDATE serving_until SET until = 0 WHERE node = 'a' RETURNING 1")
+    with leases_connection(nodes) as connection:
+        values = {"id": "a", "name": "ada", "epoch": 1, "ms": 6000, "grace": 2000}
+        assert connection.execute(leases.SERVES.renew.encode(), values).fetchone() is None
+    await busy(ada, HERE)  # nobody has taken what it holds: this was before that
+
+
+async def test_beats_of_many_nodes_are_in_nobodys_way(
+    nodes: Nodes, quick_beats: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    registries = [await nodes.open(node) for node in (ADA, BOB, EVE)]
+    for number in range(60):
+        await asyncio.gather(
+            *(busy(one, Address("slack", "T1", f"{one.node}{number}")) for one in registries)
+        )
+    assert [record.message for record in caplog.records if "beat" in record.message] == []
+    assert nodes.lost == []
+
+
+def leases_connection(nodes: Nodes) -> Connection:
+    from host.registry import postgresql
+
+    return postgresql.connect(nodes.url)
