@@ -33,6 +33,7 @@ from host.registry import (
     resumption,
     taking_in,
 )
+from host.registry.errands import CHANNEL
 from host.registry.port import Registry
 from host.registry.sessions import Session
 from host.upkeep import leaving
@@ -134,6 +135,7 @@ class Host:
                 timer = group.create_task(house.scheduler.run(), name="schedule")
                 others = group.create_task(self._deal_with_others(), name="taken-in")
                 side_tasks.append(group.create_task(self._take_up_others(), name="taking-up"))
+                errands = group.create_task(self._do_for_others(), name="errands")
                 side_tasks.append(group.create_task(house.upkeep.pruner.run(), name="pruner"))
                 side_tasks.append(group.create_task(house.upkeep.packer.run(), name="packer"))
                 if self.web is not None:
@@ -152,6 +154,7 @@ class Host:
                 await self._hand_over()
                 timer.cancel()
                 others.cancel()
+                errands.cancel()
                 await self._shut_down(side_tasks)
         finally:
             await self._close()
@@ -429,6 +432,17 @@ class Host:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.house.hearing.run(hints), name="hearing")
                 group.create_task(self.house.taking_up.run(self.house.hearing), name="taking-up")
+        finally:
+            await hints.close()
+
+    async def _do_for_others(self) -> None:
+        """What other nodes ask of this one."""
+        db = self.house.records.db
+        if not db.holding.is_shared:
+            return
+        hints = elsewhere.hints(self._url, f"{CHANNEL}{db.node}", self._parts.disk)
+        try:
+            await self.house.records.errands.run(hints)
         finally:
             await hints.close()
 

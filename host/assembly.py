@@ -67,6 +67,7 @@ from host.ports.outlet import Outlet
 from host.ports.spans import NoSpans, Spans
 from host.ports.stations import Stations
 from host.registry import installs
+from host.registry.errands import Errands
 from host.registry.installation import Installation
 from host.registry.port import Registry
 from host.registry.sessions import Session, Sessions
@@ -252,7 +253,7 @@ def _records(config: Config, db: Registry, disk: Disk, now: Callable[[], int]) -
     sessions = Sessions(data := Path(config.data).resolve(), common)
     luggage = Luggage(db, data, now, _most_packed(config))
     mailboxes = Mailboxes(disk, db, now, config.host.zone, luggage)
-    return Records(db, sessions, mailboxes, Spaces(db, sessions, luggage))
+    return Records(db, sessions, mailboxes, Spaces(db, sessions, luggage), Errands(db))
 
 
 def _most_packed(config: Config) -> int:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
+from host.controls import subjects
+from host.controls.carrying import carried
 from host.governance import audit, words
 from host.intake import inbox
 from host.mailbox import ledger
@@ -45,6 +47,7 @@ class Failed(Failure):
     dealt_with: str = ""
 
 
+@carried(subjects.OF_QUEUE)
 class Queue:
     def __init__(
         self,
@@ -55,7 +58,7 @@ class Queue:
         now: Callable[[], int],
     ) -> None:
         """`ingest` is the one way in; `pay` says what a session owes its people. Whoever calls has judged who may."""
-        self._records = records
+        self.records = records
         self._supervisor = supervisor
         self._ingest = ingest
         self._pay = pay
@@ -64,7 +67,7 @@ class Queue:
     async def retry(self, viewer: Viewer, message_id: str) -> str:
         """One line. Raises `Forbidden`, `sessiondb.SessionError`, `HostBusy`."""
         event, session, message = await self._failed(message_id)
-        told = await self._records.db.read(lambda c: ledger.answering(c, session.id, message_id))
+        told = await self.records.db.read(lambda c: ledger.answering(c, session.id, message_id))
         if any(parcel.state != "failed" for parcel, _ in told):
             raise Forbidden(SAID)
         again = replace(
@@ -99,14 +102,14 @@ class Queue:
 
     async def discard(self, viewer: Viewer, session_id: str) -> str:
         """What waits in a conversation is not answered any more; its people are told. Raises `Forbidden`, `SessionError`."""
-        found = await self._records.db.read(
-            lambda connection: self._records.sessions.load(connection, "id = ?", (session_id,))
+        found = await self.records.db.read(
+            lambda connection: self.records.sessions.load(connection, "id = ?", (session_id,))
         )
         if not found:
             raise Forbidden(NO_SUCH_CONVERSATION)
         now = self._now()
-        await self._records.db.write(lambda c: audit.record(c, viewer, "discard", session_id, now))
-        count = await self._records.mailboxes.use(found[0], lambda writer: _discarded(writer, found[0], now))
+        await self.records.db.write(lambda c: audit.record(c, viewer, "discard", session_id, now))
+        count = await self.records.mailboxes.use(found[0], lambda writer: _discarded(writer, found[0], now))
         if not count:
             return "Nothing waits there."
         await self._pay(found[0])
@@ -118,13 +121,13 @@ class Queue:
 
     async def _failed(self, message_id: str) -> tuple[InboundEvent, Session, MessageIn]:
         """Raises `Forbidden`."""
-        kept, session_id = await self._records.db.read(lambda c: _event(c, message_id))
-        found = await self._records.db.read(
-            lambda connection: self._records.sessions.load(connection, "id = ?", (session_id,))
+        kept, session_id = await self.records.db.read(lambda c: _event(c, message_id))
+        found = await self.records.db.read(
+            lambda connection: self.records.sessions.load(connection, "id = ?", (session_id,))
         )
         if not found:
             raise Forbidden(NO_SUCH)
-        message = await self._records.mailboxes.use(found[0], lambda writer: writer.message(message_id))
+        message = await self.records.mailboxes.use(found[0], lambda writer: writer.message(message_id))
         if message is None or message.kind != "chat":
             raise Forbidden(NOT_ASKED)
         if message.status != Status.FAILED:
@@ -144,7 +147,7 @@ class Queue:
                 )
                 audit.record(connection, viewer, action, message_id, now)
 
-        await self._records.db.write(job)
+        await self.records.db.write(job)
 
 
 def failed(connection: Statements, before: int, most: int) -> tuple[Sequence[Failed], int]:

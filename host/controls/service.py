@@ -14,14 +14,16 @@ from typing import TypeVar
 
 from host.config import provider
 from host.config.settings import Settings
-from host.controls import channels, granting, history, judging, later, spending
+from host.controls import channels, granting, history, judging, later, spending, subjects
 from host.controls.anew import Anew
+from host.controls.carrying import carried, know
 from host.controls.desk import TaskDesk
 from host.controls.greeting import Greeting
 from host.controls.handing import Handing
 from host.controls.later import Laters
 from host.controls.queue import Queue
 from host.controls.remembering import Remembering
+from host.controls.working import AtWork
 from host.delivery.calls import require_lead
 from host.delivery.saying import Saying
 from host.folders.disk import Disk
@@ -32,7 +34,6 @@ from host.governance.masking import Masks
 from host.governance.sight import Sight
 from host.intake import changed, inbox
 from host.intake.ingress import HELD
-from host.live.progress import Working, status_of, working
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.mailbox.rows import Parcel
@@ -65,7 +66,6 @@ from sessiondb import MessageIn, SessionError
 from sessiondb.records import Address
 
 T = TypeVar("T")
-MOST_RUNNING = 20  # conversations of an overview; each costs a look into its files
 NO_SUCH_CONVERSATION = say("There is no such conversation.")
 OWNERS_ONLY = say("Only an owner may do that.")
 NOT_ASKED = say("Only what a person asked can be answered again, and not when it is too long ago.")
@@ -99,6 +99,7 @@ class Parts:
     now: Callable[[], int]
 
 
+@carried(subjects.OF_CONTROLS)
 class Service:
     """The real `host.ports.controls.Controls`."""
 
@@ -111,7 +112,15 @@ class Service:
         self.greeting = Greeting(parts.settings, parts.records.db)
         self._laters = Laters(parts.settings, parts.records.db, parts.bots, desk, parts.languages, parts.now)
         self._remembering = Remembering(parts.settings, parts.records, parts.now)
+        self._at_work = AtWork(parts.settings, parts.records, parts.supervisor, parts.masks)
         self.queue = Queue(parts.records, parts.supervisor, parts.ingest, parts.saying.pay, parts.now)
+
+        for one in (self, self.queue):
+            know(one, parts.languages, self.shown)
+
+    @property
+    def records(self) -> Records:
+        return self._parts.records
 
     # ── who looks ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -163,7 +172,7 @@ class Service:
     async def overview(self, viewer: Viewer) -> Overview:
         seen = await self._sight(viewer)
         return Overview(
-            running=await self._running(seen),
+            running=await self._at_work.running(seen),
             waiting=sum(seen.sees(one.scope, one.address) for one in self._parts.supervisor.waiting()),
             tasks=await self._desk.tasks(viewer, seen),
             spent=await self._spent(viewer, seen),
@@ -171,7 +180,7 @@ class Service:
         )
 
     async def running(self, viewer: Viewer) -> Sequence[Running]:
-        return await self._running(await self._sight(viewer))
+        return await self._at_work.running(await self._sight(viewer))
 
     async def usage(self, viewer: Viewer) -> Spent:
         return await self._spent(viewer, await self._sight(viewer))
@@ -327,42 +336,6 @@ class Service:
         found = await self._db.read(lambda connection: spending.of(connection, config, viewer, seen, day))
         return spending.called(config, found)
 
-    async def _running(self, seen: Sight) -> tuple[Running, ...]:
-        """Those at work, the latest first; a runner that rests between two messages is none of them."""
-        lives = [
-            life
-            for life in self._parts.supervisor.lives.running()
-            if seen.sees(life[0].scope, life[0].address)
-        ]
-        lives.sort(key=lambda life: life[1], reverse=True)
-        looked = await asyncio.gather(*(self._look(session) for session, _ in lives[:MOST_RUNNING]))
-        return tuple(
-            [
-                Running(
-                    session.id,
-                    self._settings.config.called(session.agent),
-                    found.address,
-                    max(found.since, started),
-                    await self._doing(session, found),
-                )
-                for (session, started), found in zip(lives, looked, strict=False)
-                if found is not None
-            ]
-        )
-
-    async def _doing(self, session: Session, under_way: Working) -> str:
-        words = await status_of(self._parts.records, self._parts.masks, session, under_way)
-        return say("is working: {words}", words=words) if words else say("is working")
-
-    async def _look(self, session: Session) -> Working | None:
-        def job(writer: InboundWriter) -> Working | None:
-            return working(writer, session.folder.progress)
-
-        try:
-            return await self._parts.records.mailboxes.use(session, job)
-        except SessionError:  # a file that cannot be read now says nothing about whether it works
-            return None
-
     # ── what may be ordered ──────────────────────────────────────────────────────────────────────────────
 
     async def tasks(self, viewer: Viewer, skip: int = 0) -> TaskList:
@@ -384,7 +357,7 @@ class Service:
         session = await self._session(session_id)
         if session is None or not seen.sees(session.scope, session.address):
             raise Forbidden(NO_SUCH_CONVERSATION)
-        under_way = await self._look(session)
+        under_way = await self._at_work.look(session)
         if under_way is None:
             return say("Nothing is running there.")
         event = InboundEvent(

@@ -57,3 +57,9 @@ class Answers:
     def _asked(self, connection: Statements, key: str) -> tuple[tuple[str, Address] | None, Session | None]:
         found = asked.find(connection, key)
         return found, self._registry.one(connection, found[0]) if found is not None else None
+
+
+def place_of(connection: Statements, key: str) -> Address | None:
+    """Of the conversation that asked; None for a question that nobody knows."""
+    found = asked.find(connection, key)
+    return None if found is None else sessions.address_of(connection, found[0])

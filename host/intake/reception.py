@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
+
+from pydantic import TypeAdapter
 
 from host.delivery.service import Deliveries
 from host.governance import rules
 from host.intake import inbox, orders, watermarks
+from host.intake.answers import place_of
 from host.intake.ingress import Ingress
 from host.intake.standings import Standings
 from host.mailbox.open import Records
@@ -45,6 +49,9 @@ class Answers(Protocol):
 SAID = (EventClass.MESSAGE, EventClass.EDIT, EventClass.REACTION)  # what a history tells of later
 LAPSED = "said between a backup and the resumption after its restore"
 
+INGEST = "ingest"
+_INGESTED = TypeAdapter(Ingested)
+
 log = logging.getLogger(__name__)
 
 
@@ -72,6 +79,9 @@ class Reception:
         self._deliveries = deliveries
         self._controls = answers.controls
         self._closed = False
+        self._errands = records.errands
+        self._errands.ways[INGEST] = self._asked_to
+        self._obeying: dict[str, asyncio.Task[Ingested]] = {}  # by their keys
 
     def close(self) -> None:
         """The host stops: what knocks from now on is brought again by its platform."""
@@ -99,14 +109,49 @@ class Reception:
     async def _taken(self, event: InboundEvent) -> Ingested:
         said = orders.obeyed(event, self._controls.grammar)
         unclear = said.value == commands.UNCLEAR
+        if said.event_class is EventClass.ANSWER:
+            return await self._where_asked(event)
         if said.event_class is not EventClass.CONTROL or not (unclear or said.value in commands.SHOWN):
             return await self._ingress.ingest(said)
         if not said.typed or not await self._ingress.concerns(said):
             return Ingested(Verdict.IGNORED, reason="not addressed to an agent")
+        return await self._at(said.address, event, lambda: self._obeyed_once(said, event))
+
+    async def _where_asked(self, event: InboundEvent) -> Ingested:
+        """By the node that has the question."""
+        place = await self._db.read(lambda connection: place_of(connection, event.refers_to))
+        if place is None:
+            return await self._ingress.ingest(event)
+        return await self._at(place, event, lambda: self._ingress.ingest(event))
+
+    async def _at(
+        self, place: Address, event: InboundEvent, here: Callable[[], Awaitable[Ingested]]
+    ) -> Ingested:
+        """Whoever holds the place takes the event in. Raises `HostBusy`: its key makes it one however often it comes."""
+        try:
+            answer = await self._errands.ask(place, INGEST, inbox.kept(event), again=True)
+        except SessionError as error:
+            raise HostBusy(str(error)) from error
+        return await here() if answer is None else _INGESTED.validate_json(answer)
+
+    async def _asked_to(self, kept: str) -> str:
+        ingested = await self.ingest(inbox.event_of(kept))
+        return _INGESTED.dump_json(ingested).decode()
+
+    async def _obeyed_once(self, said: InboundEvent, event: InboundEvent) -> Ingested:
+        """What comes a second time meanwhile is the first: a platform waited too short, or tells every node."""
+        task = self._obeying.get(said.key)
+        if task is None:
+            task = asyncio.create_task(self._obeyed(said, event), name="order")
+            self._obeying[said.key] = task
+            task.add_done_callback(lambda _: self._obeying.pop(said.key, None))
+        return await asyncio.shield(task)
+
+    async def _obeyed(self, said: InboundEvent, event: InboundEvent) -> Ingested:
         # A history that brings an order once more must not have it carried out once more.
         if (known := await self._db.read(lambda connection: inbox.find(connection, said.key))) is not None:
             return Ingested(Verdict.DUPLICATE, known.message_id, known.reason)
-        if unclear:
+        if said.value == commands.UNCLEAR:
             return await self._ingress.answer(said, said.text, held_back=event)
         return await self._ingress.answer(said, await self._answers.to(said))
 

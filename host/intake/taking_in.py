@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from host.ports.bot import Bots, DealsWith
 from host.registry import taking_in
-from host.registry.port import Registry
+from host.registry.port import Registry, Statements
 from host.registry.taking_in import Taken
 from sessiondb import SessionError
 
@@ -34,7 +34,7 @@ class TakingIn:
         try:
             while True:
                 try:
-                    for one in await self._db.read(taking_in.waiting):
+                    for one in await self._db.read(self._waiting):
                         self._look_at(one)
                 except SessionError as error:
                     log.warning("What was taken in waits: %s", error, extra={"action": "taken_in_waits"})
@@ -42,6 +42,10 @@ class TakingIn:
         finally:
             for task in self._under_way.values():
                 task.cancel()
+
+    def _waiting(self, connection: Statements) -> list[Taken]:
+        """Of several that serve, one deals with all of it."""
+        return taking_in.waiting(connection) if self._db.holding.has_upkeep else []
 
     def _look_at(self, one: Taken) -> None:
         bot = self._bots.get(one.platform)

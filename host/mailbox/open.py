@@ -20,6 +20,7 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.luggage import Luggage, outgoing
 from host.mailbox.rows import Entry
 from host.mailbox.spaces import Spaces
+from host.registry.errands import Errands
 from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
 from sessiondb import Damaged, Full, Unavailable
@@ -291,3 +292,4 @@ class Records:
     sessions: Sessions
     mailboxes: Mailboxes
     spaces: Spaces
+    errands: Errands

@@ -115,6 +115,19 @@ class Holding:
                 part(connection, place)
         return places
 
+    def others(self, connection: Statements) -> Sequence[tuple[str, str]]:
+        """Id and name of the other nodes that serve."""
+        found = connection.execute(_OTHERS, (self._node,)).fetchall() if self._node else ()
+        return [(str(id_), str(name)) for id_, name in found]
+
+    def holder(self, connection: Statements, address: Address) -> str:
+        """The node that has the place, which may be over by now; '' for none."""
+        row = connection.execute(_WHO, address[:3]).fetchone()
+        return "" if row is None else str(row[0])
+
+    def serves(self, connection: Statements, node: str) -> bool:
+        return connection.execute(_SERVES, (node,)).fetchone() is not None
+
     def tell(self, connection: Statements, address: Address) -> None:
         """Who holds the place: something came in for it."""
         connection.execute(_TELL, (CHANNEL, *address[:3]))
@@ -138,6 +151,8 @@ _HELD = (
     "SELECT channel_type, workspace_id, platform_id FROM placements"
     " WHERE node = ? AND taken_at > ms_now() - ? AND channel_type <> ''"
 )
+_OTHERS = "SELECT node, name FROM serving WHERE live = 1 AND node <> ? ORDER BY node"
+_SERVES = "SELECT 1 FROM serving WHERE live = 1 AND node = ?"
 _TELL = "SELECT pg_notify(?1 || node, '') FROM placements WHERE channel_type = ?2 AND workspace_id = ?3 AND platform_id = ?4"
 _TAKE_IDLE = f"""
 WITH wanted AS (

@@ -43,6 +43,14 @@ class Session:
         return room(self.address)
 
 
+def address_of(connection: Statements, id_: str) -> Address | None:
+    row = connection.execute(_ADDRESS, (id_,)).fetchone()
+    return None if row is None else Address(*map(str, row))
+
+
+_ADDRESS = "SELECT channel_type, workspace_id, platform_id, thread_id FROM sessions WHERE id = ?"
+
+
 def session_id(agent: str, address: Address) -> str:
     """Derived from what makes it unique. Short, because a socket's path holds at most 107 bytes."""
     digest = hashlib.sha256("\x1f".join((agent, *address)).encode("utf-8", "surrogatepass")).hexdigest()

@@ -9,13 +9,14 @@ from host.registry.leases import Connection
 LOCK = 0x446F_7665 << 32  # an advisory lock's number: of whoever makes them
 SCHEMA = resources.files("host.registry").joinpath("schema")
 # What SQLite brings with it and who leads; who else is there; who of them may lead; what those took in that do not; who serves a
-# part. Each is known by a table of its own.
+# part; what one has another do. Each is known by a table of its own.
 STONES = (
     ("leader", "postgresql.sql"),
     ("lease", "nodes.sql"),
     ("drained", "drained.sql"),
     ("taken_in", "taken_in.sql"),
     ("serving", "serving.sql"),
+    ("errands", "errands.sql"),
 )
 
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 from host.mailbox.luggage import MOST, Luggage
 from host.mailbox.open import Mailboxes, Records
 from host.mailbox.spaces import Spaces
+from host.registry.errands import Errands
 from host.registry.port import Registry
 from host.registry.sessions import Sessions
 
 
 def records(db: Registry, sessions: Sessions, mailboxes: Mailboxes) -> Records:
-    return Records(db, sessions, mailboxes, Spaces(db, sessions, Luggage(db, sessions.data, lambda: 1, MOST)))
+    return Records(
+        db,
+        sessions,
+        mailboxes,
+        Spaces(db, sessions, Luggage(db, sessions.data, lambda: 1, MOST)),
+        Errands(db),
+    )

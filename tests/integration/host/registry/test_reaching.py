@@ -1,0 +1,63 @@
+"""What people do about a conversation comes to a node that does not hold it: Slack's real bot, and two nodes that serve."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host.registry import errands
+from tests.fakes.slack import FakeSlack, Message
+from tests.support.postgres import Server
+from tests.support.slack_nodes import WITHIN, Nodes
+from tests.support.tasking import call
+
+HOLDERS = "SELECT count(DISTINCT node) FROM placements"
+ASKS = "which\n" + call("ask_user_question", question="Which?", options=["red", "blue"])
+
+
+@pytest.fixture
+async def nodes(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Nodes]:
+    monkeypatch.setattr(errands, "PATIENCE", WITHIN)  # these machines are slow, and this Slack waits
+    async with FakeSlack(ack_timeout=WITHIN) as slack:
+        yield Nodes(slack, tmp_path, postgres.database(), together=True)
+
+
+def buttons(message: Message) -> Sequence[dict[str, Any]]:
+    return [
+        element for block in message.blocks if block["type"] == "actions" for element in block["elements"]
+    ]
+
+
+async def test_whatever_people_do_is_done_once_by_the_node_that_holds_the_channel_whichever_hears_of_it(
+    nodes: Nodes, postgres: Server
+) -> None:
+    slack, ann, channel = nodes.slack, nodes.ann, nodes.channel
+    async with nodes.serves("ada"):
+        [said] = await nodes.answered(nodes.ask("one"))
+        assert "one" in said
+        async with nodes.serves("bob", 2):
+            nodes.comes_to(1)
+            [said] = await nodes.answered(nodes.ask("two"))
+            assert "two" in said
+            # A click under a question of the agent's, and what the agent makes of it.
+            asked = nodes.ask(ASKS)
+            await slack.wait_until(lambda: any(map(buttons, slack.messages(channel, asked.ts))), WITHIN)
+            card = next(one for one in slack.messages(channel, asked.ts) if buttons(one))
+            await slack.click(ann, card, value=buttons(card)[1]["value"]).acknowledged()
+            await slack.wait_until(lambda: any("blue" in text for text in nodes.answers(asked)[1:]), WITHIN)
+            # Orders that are typed among people.
+            for order, answer in (("!why", "**Message**"), ("!status", "Nothing is running")):
+                typed = nodes.ask(order)
+                [said] = await nodes.answered(typed)
+                assert answer.strip("*") in said
+            # What its person is told by the acknowledgement.
+            slack.slash(ann, channel, "/dovecote", "status")
+            await slack.wait_until(lambda: slack.ephemerals(ann), WITHIN)
+            await slack.wait_until(
+                lambda: {one.state for one in slack.deliveries()} == {"acknowledged"}, WITHIN
+            )
+    assert postgres.says(nodes.url, HOLDERS) == "1"
+    assert postgres.says(nodes.url, "SELECT count(*) FROM errands") == "0"
