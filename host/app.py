@@ -212,6 +212,7 @@ class Host:
             log.info("%s", told, extra={"action": "stands_by"})
             self._manager.ready(told)
         data = Path(self._config.data).resolve()
+        sign = pulse.Pulse(data)
         standby = await elsewhere.standby(
             data, self._url, self._parts.disk, among_others=self._is_one_of_many
         )
@@ -226,7 +227,7 @@ class Host:
         try:
             while not self._stopping.is_set():
                 self._manager.goes_on()
-                await self._parts.disk.run(pulse.beat, data, pulse.Told(stands_by=told))
+                await self._parts.disk.run(sign.beat, pulse.Told(stands_by=told))
                 if await standby.is_time(self._stopping):
                     return True
             pulse.end(data)

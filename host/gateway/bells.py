@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from host.folders import moments
 from host.folders.disk import Disk
 from host.registry.sessions import Session
 from sessiondb.signals import Bell, ChangeDetector, slowest_poll
@@ -15,9 +16,7 @@ from sessiondb.signals import Bell, ChangeDetector, slowest_poll
 POLL_FASTEST = 0.02  # s between two looks right after something happened
 POLL_RUNG = 0.25  # s of the same where a bell was heard before: it tells of what comes next, and a look tells of the same again
 POLL_UNASKED = 0.25  # s where no bell rings and nobody has given the runner anything to do for a while
-POLL_QUIET = (
-    5.0  # s where a bell was heard before, and nobody has given the runner anything to do for a while
-)
+POLL_QUIET = 30.0  # s of the same where a bell was heard before: what it does not tell of, the sweep finds within its own pace
 SOON = 0.5  # s after which an answer is not expected from one moment to the next any more
 ASKED = 3.0  # s after which work that was given is no reason any more to look often: what takes longer may be a quarter late
 RINGS_PER_SECOND = 200  # more are heard at the next poll: a hostile bell costs no more than this
@@ -105,7 +104,7 @@ class Ears:
                     if changed:
                         heard.asked_at = clock()
                     heard.interval = heard.soonest if changed else heard.next_interval(clock())
-                    heard.due = _together(clock(), heard.interval)
+                    heard.due = moments.after(clock(), heard.interval)
                     if changed and heard.session.id in self._live:
                         self._heard(heard.session)
             next_due = min((heard.due for heard in self._live.values()), default=clock() + 3600)
@@ -127,12 +126,6 @@ class Ears:
         heard.rings += 1
         if heard.rings <= RINGS_PER_SECOND:
             self._heard(heard.session)
-
-
-def _together(now: float, interval: float) -> float:
-    """When the next look is due: whoever waits as long is looked at in the same moment, for fifty looks cost little more than
-    one where each alone would cost a thread's turn."""
-    return (math.floor(now / interval) + 1) * interval
 
 
 def _changed(due: list[_Heard]) -> list[bool]:

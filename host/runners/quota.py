@@ -7,6 +7,7 @@ several names once, one without a name as long as somebody in the container keep
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import stat
 import time
@@ -14,9 +15,10 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from host.config import Limits
-from host.folders import tree, unnamed
+from host.folders import moments, tree, unnamed
 from host.registry.notices import Notice
 from host.registry.sessions import Session
 from host.words import Sentence, as_it_is, joined, known, say
@@ -24,7 +26,7 @@ from sessiondb.records import MessageIn
 
 MIB = 1024 * 1024
 LOOK_EVERY = 5.0  # s between two looks at a live session's files
-SELDOM = 60.0  # s at most between two looks at files that stay as they are, while the disk does not fill
+SELDOM = 240.0  # s at most between two looks at files that stay as they are, while the disk does not fill
 SHARE = 20  # a look that took long is followed by a pause of so many times its length
 LONG = 0.05  # s; who takes longer is looked at alone, so that nobody waits for it
 THREADS = 2
@@ -51,13 +53,18 @@ class Free:
     tells: bool = True
 
 
+class _Look(NamedTuple):
+    used: Used
+    took: float  # s
+    disks: dict[int, Path]  # those that the folders lie on, each by one of them
+
+
 @dataclass(eq=False)
 class _Watched:
     folders: list[Path]
     pid: int
     first: Used
-    last: Used
-    took: float  # s of its last look
+    last: _Look
     words: asyncio.Future[str]
     pause: float = LOOK_EVERY
     due: float = 0.0  # loop time
@@ -83,8 +90,8 @@ class DiskQuota:
         What cannot be measured may not stay.
         """
         loop, here = asyncio.get_running_loop(), list(folders)
-        first, took = await loop.run_in_executor(self._pool, _timed, here, self._most, pid)
-        watched = _Watched(here, pid, first, first, took, loop.create_future())
+        look = await loop.run_in_executor(self._pool, _look, here, self._most, pid)
+        watched = _Watched(here, pid, look.used, look, loop.create_future())
         self._watched.add(watched)
         if self._rounds is None or self._rounds.done():
             self._rounds = asyncio.create_task(self._go_round(), name="quota")
@@ -96,29 +103,33 @@ class DiskQuota:
     async def _go_round(self) -> None:
         loop, room = asyncio.get_running_loop(), Room()
         while self._watched:
-            folders = {folder for watched in self._watched for folder in watched.folders}
-            filled = room.filled(await loop.run_in_executor(self._pool, _free, folders))
+            disks: dict[int, list[Path]] = {}
+            for watched in self._watched:
+                for disk, folder in watched.last.disks.items():
+                    disks.setdefault(disk, []).append(folder)
+            filled = room.filled(await loop.run_in_executor(self._pool, _free, disks.values()))
             due = [w for w in self._watched if not w.under_way and (filled or w.due <= loop.time())]
-            quick = [watched for watched in due if watched.took <= LONG]
-            for some in (quick, *([watched] for watched in due if watched.took > LONG)):
+            quick = [watched for watched in due if watched.last.took <= LONG]
+            for some in (quick, *([watched] for watched in due if watched.last.took > LONG)):
                 if some:
                     look = asyncio.create_task(self._look(some))
                     self._looks.add(look)
                     look.add_done_callback(self._looks.discard)
-            await asyncio.sleep(LOOK_EVERY)
+            await moments.come(LOOK_EVERY)
 
     async def _look(self, some: list[_Watched]) -> None:
         for watched in some:
             watched.under_way = True
         loop = asyncio.get_running_loop()
         founds = await loop.run_in_executor(
-            self._pool, lambda: [_timed(watched.folders, self._most, watched.pid) for watched in some]
+            self._pool, lambda: [_look(watched.folders, self._most, watched.pid) for watched in some]
         )
-        for watched, (used, took) in zip(some, founds, strict=True):
-            watched.pause = min(watched.pause * 2, SELDOM) if used == watched.last else LOOK_EVERY
-            watched.last, watched.took, watched.under_way = used, took, False
-            watched.due = loop.time() + max(watched.pause, took * SHARE)
-            if (words := excess(self._limits, watched.first, used)) and not watched.words.done():
+        for watched, look in zip(some, founds, strict=True):
+            same = look.used == watched.last.used
+            watched.pause = min(watched.pause * 2, SELDOM) if same else LOOK_EVERY
+            watched.last, watched.under_way = look, False
+            watched.due = moments.after(loop.time(), max(watched.pause, look.took * SHARE))
+            if (words := excess(self._limits, watched.first, look.used)) and not watched.words.done():
                 watched.words.set_result(words)
 
     def close(self) -> None:
@@ -144,20 +155,26 @@ class Room:
         return found
 
 
-def _free(folders: Iterable[Path]) -> dict[int, Free]:
+def _free(disks: Iterable[Iterable[Path]]) -> dict[int, Free]:
+    """Each by the first of the folders on it that is still there: a question for every folder of fifty runners costs more than
+    all else that is done for them while they rest."""
     found = {}
-    for folder in folders:
-        try:
-            disk = os.statvfs(folder)
-        except OSError:
-            continue  # it is not there yet, or no more
-        found[disk.f_fsid] = Free(disk.f_bfree * disk.f_frsize, disk.f_ffree, disk.f_blocks > 0)
+    for folders in disks:
+        for folder in folders:
+            with contextlib.suppress(OSError):
+                disk = os.statvfs(folder)
+                found[disk.f_fsid] = Free(disk.f_bfree * disk.f_frsize, disk.f_ffree, disk.f_blocks > 0)
+                break
     return found
 
 
-def _timed(folders: list[Path], most: int, pid: int) -> tuple[Used, float]:
-    began = time.monotonic()
-    return measure(folders, most, pid), time.monotonic() - began
+def _look(folders: list[Path], most: int, pid: int) -> _Look:
+    began, disks = time.monotonic(), dict[int, Path]()
+    used = measure(folders, most, pid)
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            disks[folder.lstat().st_dev] = folder
+    return _Look(used, time.monotonic() - began, disks)
 
 
 def notice(session: Session, why: str, now: int, message: MessageIn | None = None) -> Notice:

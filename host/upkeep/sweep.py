@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from host.controls.obeying import Orders
 from host.delivery.endings import Endings
 from host.delivery.service import Deliveries
-from host.folders import pulse
+from host.folders import moments
 from host.folders.disk import Disk
+from host.folders.pulse import Pulse, Told
 from host.intake import inbox
 from host.intake.stores import Stores
 from host.live import LiveMessages
@@ -82,13 +83,13 @@ class Sweep:
         disk: Disk,
         data: Path,
         every: float,
-        told: Callable[[], pulse.Told],
+        told: Callable[[], Told],
         unusable: Unusable,
     ) -> None:
         self._parts = parts
         self._told = told
         self._disk = disk
-        self._data = data
+        self._pulse = Pulse(data)
         self._every = every  # s between two rounds
         self._places = asyncio.Semaphore(AT_ONCE)
         self._under_way: dict[str, asyncio.Task[None]] = {}
@@ -110,7 +111,7 @@ class Sweep:
                     )
                 except Exception:  # whatever broke it would break it again after a restart: the others go on
                     log.exception("The sweep broke", extra={"action": "sweep_failed"})
-                await asyncio.sleep(self._every)
+                await moments.come(self._every)
         finally:
             for task in (tasks := list(self._under_way.values())):
                 task.cancel()
@@ -122,7 +123,7 @@ class Sweep:
         # Before the files, and both before any look: what comes in meanwhile moves them, and voids what the look will prove.
         looks, behind, works, busy = await parts.records.db.read(self._standing)
         self._beat_at = asyncio.get_running_loop().time()
-        files = await self._disk.run(_stamped, busy, self._data, self._told())
+        files = await self._disk.run(_stamped, busy, self._pulse, self._told())
         async with asyncio.TaskGroup() as group:
             for name, look, has_work in (
                 ("notices", parts.deliveries.deliver_notices, "notices" in looks),
@@ -172,7 +173,7 @@ class Sweep:
                 )
             elif (now := asyncio.get_running_loop().time()) - self._beat_at >= self._every:
                 self._beat_at = now
-                await self._disk.run(pulse.beat, self._data, self._told())
+                await self._disk.run(self._pulse.beat, self._told())
 
     async def _guarded(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
         """One sick session never stops the sweep over the others."""
@@ -241,9 +242,9 @@ class Sweep:
         self._noted[session.id] = work
 
 
-def _stamped(busy: Sequence[Session], data: Path, told: pulse.Told) -> list[calm.Files]:
+def _stamped(busy: Sequence[Session], pulse: Pulse, told: Told) -> list[calm.Files]:
     """As the files are, with a sign of life: host.db was read, and the disk answers."""
-    pulse.beat(data, told)
+    pulse.beat(told)
     return calm.stamps(busy)
 
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from host.folders import moments
 from host.runners.launch.logs import open_log
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ LINES = 20  # a minute, of one runner
 LINES_OF_ALL = 300  # a minute
 MINUTE = 60.0  # s
 READ_EVERY = 2.0  # s between two looks at what runners have printed
-READ_SELDOM = 5.0  # s of the same while none of them prints anything
+READ_SELDOM = 15.0  # s of the same while none of them prints anything
 LARGEST_REST = 16_384  # bytes of a line without an end that are kept until it comes
 LARGEST_READ = 65_536  # bytes that are read at a time; of more, the last
 TAIL = 100  # lines that an engine is asked for at a time
@@ -207,7 +208,7 @@ class Followers:
     async def _keep_reading(self) -> None:
         heard = True
         while True:
-            await asyncio.sleep(READ_EVERY if heard else READ_SELDOM)
+            await moments.come(READ_EVERY if heard else READ_SELDOM)
             if self._files:
                 broken, heard = await asyncio.to_thread(_read, list(self._files), Followed.read)
                 self._files.difference_update(broken)

@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from host.folders import moments
 from host.gateway.bells import (
     ASKED,
     POLL_FASTEST,
@@ -20,7 +19,6 @@ from host.gateway.bells import (
     RINGS_PER_SECOND,
     SOON,
     Ears,
-    _together,
 )
 from host.registry.sessions import Session
 from sessiondb import SessionFolder
@@ -178,7 +176,7 @@ async def test_fifty_sessions_that_are_quiet_are_looked_at_in_one_turn_of_a_thre
         ears.listen(one)
         live = ears._live[one.id]
         live.interval = live.slowest
-        live.due = _together(
+        live.due = moments.after(
             now - live.slowest * number / 1_000, live.slowest
         )  # they fell silent one after another
     dues = [live.due for live in ears._live.values()]
@@ -216,13 +214,6 @@ async def test_looks_without_a_bell_stay_near_while_an_answer_may_come_and_only_
     assert told._live[one.id].slowest == told._live[one.id].unasked == 7.0
     for which, whose in ((ears, one), (ears, other), (told, one)):
         which.forget(whose)
-
-
-@pytest.mark.parametrize("interval", [0.02, 0.06, 1.0])
-@pytest.mark.parametrize("now", [0.0, 0.06, 12.34567, 86_400.0 * 400])
-def test_the_next_look_lies_ahead_and_no_further_than_the_interval(now: float, interval: float) -> None:
-    due = _together(now, interval)
-    assert now < due <= now + interval + 1e-6
 
 
 def ring(one: Session) -> None:

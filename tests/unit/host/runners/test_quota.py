@@ -250,6 +250,15 @@ def test_a_disk_that_fills_with_small_files_is_noticed_and_each_disk_by_itself()
     assert not room.filled({1: Free(FREE.size + 900 * MIB, FREE.files), 2: fewer})
 
 
+def test_a_disk_is_asked_once_by_whichever_of_the_folders_on_it_is_still_there(tmp_path: Path) -> None:
+    gone, here = tmp_path / "gone", tmp_path
+    alone = quota._look([here], 100, 0).disks
+    assert quota._look([gone, here], 100, 0).disks == alone
+    assert len(quota._free([[gone, here]])) == 1
+    assert quota._free([[gone]]) == {}
+    assert set(quota._free([[here, gone]])) == set(quota._free([[here]]))
+
+
 def test_a_disk_that_tells_nothing_is_taken_to_fill() -> None:
     room, mute = Room(), Free(0, 0, tells=False)
     assert room.filled({1: mute})
