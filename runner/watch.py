@@ -77,7 +77,8 @@ class FileWatch:
                 with contextlib.suppress(RuntimeError):  # the loop has ended
                     loop.call_soon_threadsafe(self._found)
                 return
-            time.sleep(self._slowest)
+            # All runners of a machine look in the same moment: to wake costs a third less while others are awake.
+            time.sleep(self._slowest - time.monotonic() % self._slowest)
 
     def _found(self) -> None:
         """The detector tells of a change once: whoever waits next must hear of what a thread saw too late."""

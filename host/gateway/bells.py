@@ -14,6 +14,7 @@ from host.registry.sessions import Session
 from sessiondb.signals import Bell, ChangeDetector, slowest_poll
 
 POLL_FASTEST = 0.02  # s between two looks right after something happened
+POLL_NEAR = 0.005  # s where no bell rings and an answer is expected from one moment to the next
 POLL_RUNG = 0.25  # s of the same where a bell was heard before: it tells of what comes next, and a look tells of the same again
 POLL_UNASKED = 0.25  # s where no bell rings and nobody has given the runner anything to do for a while
 POLL_QUIET = 30.0  # s of the same where a bell was heard before: what it does not tell of, the sweep finds within its own pace
@@ -38,10 +39,11 @@ class _Heard:
     window: float = 0.0
 
     def next_interval(self, now: float) -> float:
-        """After a look that found nothing. An answer that no bell tells of is looked for as long as it is near."""
+        """After a look that found nothing. An answer that is near, and no bell tells of, is found within an eighth more of its
+        time."""
         silent = now - self.asked_at
         if self.to_runner is None and silent < SOON:
-            return POLL_FASTEST
+            return max(POLL_NEAR, silent / 8)
         return min(self.interval * 2, self.slowest if silent < ASKED else self.unasked)
 
 
@@ -90,8 +92,8 @@ class Ears:
             with contextlib.suppress(OSError):
                 heard.to_runner.ring()
             return
-        if heard.interval > POLL_FASTEST:
-            heard.interval, heard.due = POLL_FASTEST, 0.0  # an answer is near, and no bell will tell of it
+        if heard.interval > POLL_NEAR:
+            heard.interval, heard.due = POLL_NEAR, 0.0  # an answer is near, and no bell will tell of it
             self._more.set()
 
     async def poll(self) -> None:

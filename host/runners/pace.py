@@ -23,6 +23,7 @@ AT_ONCE = 128 * MIB  # bytes that one may write as fast as it can; given back at
 MOST_OWED = 64 * MIB  # bytes; what one wrote beyond that before it could be held is not held against it
 MOST_HELD = 5.0  # s at a time: half of what a reader may keep the host from its file, far less than a runner may be silent
 LEAST_HELD = 1.0  # s; to hold and let go costs the engine a tenth of a second
+BREATH = 0.03  # s that one who still owes is let run for between two holds; with the engine's two orders it is twice that
 MANY = 10  # of them go on at least, as is assumed for who does not, or has no runner meanwhile
 SELDOM = 2.0  # s between two looks at how much the machine writes
 OFTEN = 0.1  # s between two looks at who it is, as long as somebody writes much
@@ -151,7 +152,7 @@ class Pace:
             if now < paced.until or (paced.order is not None and not paced.order.done()):
                 continue
             if paced.runner.held:
-                paced.order = asyncio.create_task(self._let_go(paced), name="let go")
+                paced.order = asyncio.create_task(self._let_run(paced, rate), name="let run")
             elif seconds_ := held_for(paced.account, rate):
                 paced.order = asyncio.create_task(self._hold(paced, seconds_), name="hold")
 
@@ -167,13 +168,19 @@ class Pace:
             log.warning(said, extra=fields)
             paced.told = True
 
-    async def _let_go(self, paced: _Paced) -> None:
-        """Tried again soon if the engine is away."""
+    async def _let_run(self, paced: _Paced, rate: float) -> None:
+        """Who still owes is held again after a breath: until the next look it would write as fast as the disk takes it.
+
+        Tried again soon if the engine is away."""
         try:
             await self._launcher.let_go(paced.runner)
         except LaunchError as error:
             log.debug("A runner is held for longer: %s", error.reason)
             paced.until = asyncio.get_running_loop().time() + LEAST_HELD
+            return
+        await asyncio.sleep(BREATH)
+        if paced in self._paced and (seconds := held_for(paced.account, rate)):
+            await self._hold(paced, seconds)
 
     def close(self) -> None:
         for task in (self._rounds, *(paced.order for paced in self._paced)):

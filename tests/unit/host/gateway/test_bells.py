@@ -13,6 +13,7 @@ from host.folders import moments
 from host.gateway.bells import (
     ASKED,
     POLL_FASTEST,
+    POLL_NEAR,
     POLL_QUIET,
     POLL_RUNG,
     POLL_UNASKED,
@@ -201,11 +202,14 @@ async def test_looks_without_a_bell_stay_near_while_an_answer_may_come_and_only_
     ears.ring(one)
     assert without.asked_at > asyncio.get_running_loop().time() - ASKED
     ears.ring(other)
-    for ago, intervals in ((0.0, (POLL_FASTEST, 0.04)), (SOON, (0.04, 0.04)), (ASKED, (0.04, 0.04))):
-        assert (
-            without.next_interval(without.asked_at + ago),
-            with_.next_interval(with_.asked_at),
-        ) == intervals
+    for ago, intervals in (
+        (0.0, (POLL_NEAR, 0.04)),
+        (0.4, (0.05, 0.04)),  # an eighth of what it has taken so far
+        (SOON, (2 * POLL_NEAR, 0.04)),
+        (ASKED, (2 * POLL_NEAR, 0.04)),
+    ):
+        found = (without.next_interval(without.asked_at + ago), with_.next_interval(with_.asked_at))
+        assert tuple(round(interval, 6) for interval in found) == intervals
     without.interval = 1.0
     assert without.next_interval(without.asked_at + SOON) == POLL_WITHOUT_BELL
     assert without.next_interval(without.asked_at + ASKED) == POLL_UNASKED

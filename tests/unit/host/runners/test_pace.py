@@ -117,6 +117,7 @@ async def writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     for name, much in {
         "SELDOM": 0.02,
         "OFTEN": 0.01,
+        "BREATH": 0.01,
         "LEAST_HELD": 0.02,
         "MOST_HELD": 0.05,
         "MUCH": -1,
@@ -139,6 +140,21 @@ async def test_who_goes_on_is_held_again_and_again_and_runs_in_between(writer: W
         writer.has_written(number * 10 * AT_ONCE)
         await writer.until(held=True)
         await writer.until(held=False)
+
+
+@pytest.mark.parametrize("owes", [True, False])
+async def test_who_still_owes_after_a_breath_is_held_again_without_a_look(writer: Writer, owes: bool) -> None:
+    await writer.looked_at()
+    assert writer.pace._rounds is not None
+    writer.pace._rounds.cancel()  # nobody looks from now on
+    [paced] = writer.pace._paced
+    paced.account.left = -MOST_OWED if owes else 0.0
+    await writer.launcher.hold(writer.runner)
+    running = asyncio.create_task(writer.pace._let_run(paced, TOGETHER / MANY))
+    await writer.until(held=False)
+    async with asyncio.timeout(DEADLINE):
+        await running
+    assert writer.runner.held is owes
 
 
 async def test_who_is_held_is_let_go_though_the_engine_fails_for_a_while(writer: Writer) -> None:
