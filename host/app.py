@@ -279,6 +279,7 @@ class Host:
         except SessionError:
             await db.close()  # whoever stands by serves at once
             raise
+        await house.ordered.forgetting.clear_left()
         await house.taking_up.begin()
         if unsettled := await house.budgets.charge_unsettled():
             log.warning("%d model calls were never settled; charged", unsettled, extra={"action": "charged"})

@@ -228,7 +228,7 @@ def assemble(
         state,
         ordered,
         service,
-        TakingUp(swept, sweep, now),
+        TakingUp(swept, sweep, now, ordered.forgetting.catch_up),
         Hearing(db),
     )
 

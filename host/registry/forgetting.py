@@ -21,6 +21,7 @@ from sessiondb.records import Address
 _LOOK = "look_for_forgotten"
 NOBODY = "(forgotten)"  # in the place of their id in what others did
 OFF = "off"  # the engage rule under which an agent answers nobody
+PORTION = 500  # entries of one commit: whoever else commits comes in between
 WITH_LISTS = 10  # parts of a version that has lists of people
 
 
@@ -96,39 +97,60 @@ def counted(connection: Statements, person: Person) -> dict[str, int]:
 
 def erase(connection: Statements, person: Person, mark: str) -> None:
     """Their words, names and ids; that something came, what it cost and when stays. Harmless when it is done again."""
-    gone = f"forgotten-{mark[:16]}"
-    named = {**_named(person), "gone": gone}
-    words = words_for(connection, person)  # first, as long as the records say what their name was
     for id_, kind in sessions_of(connection, person):
-        _unquote(connection, person, id_)
-        if kind is Kind.DM:  # the name of what their direct messages share says whose they are
-            _rename_scope(connection, id_, gone)
-    for table in _WITH_THREADS:
-        connection.execute(_UNTHREAD.format(table), named)
-    _unsay(connection, person, words)
-    _unlist(connection, person)
-    _empty(connection, person, gone)
-    for sql in _ERASE:
-        connection.execute(sql, named)
+        after: int | None = 0
+        while after is not None:
+            after = unquote(connection, person, id_, after)
+        if kind is Kind.DM:
+            unname(connection, id_, mark)
+    erase_names(connection, person, mark)
+    while empty(connection, person, mark) == PORTION:
+        pass
 
 
-def _unquote(connection: Statements, person: Person, session_id: str) -> None:
-    """Of others, in a conversation in which they took part: quotes and threads hold their words."""
-    for id_, state, event in connection.execute(_OF_OTHERS, (session_id,)).fetchall():
+def unquote(connection: Statements, person: Person, session_id: str, after: int) -> int | None:
+    """Of others, in a conversation in which they took part: quotes and threads hold their words. A portion behind the entry
+    `after`; where the next one begins, None where there is none."""
+    rows = connection.execute(_OF_OTHERS, (session_id, after, PORTION)).fetchall()
+    for id_, state, event in rows:
         if state != "routed" or _quotes(str(event), person):
             connection.execute(_PUT, (events.put(str(event), {"parts": [], "thread_so_far": []}), id_))
     # One that waits for a yes is asked for anew.
     connection.execute("UPDATE asked SET call = '' WHERE session_id = ?", (session_id,))
+    return int(str(rows[-1][0])) if len(rows) == PORTION else None
 
 
-def _empty(connection: Statements, person: Person, gone: str) -> None:
-    """What they wrote; a key that says who they are is another from now on."""
+def unname(connection: Statements, session_id: str, mark: str) -> None:
+    """The name of what their direct messages share says whose they are."""
+    _rename_scope(connection, session_id, _gone(mark))
+
+
+def erase_names(connection: Statements, person: Person, mark: str) -> None:
+    """Everywhere but in what they wrote, by which a start finds that there is more to do."""
+    named = {**_named(person), "gone": _gone(mark)}
+    words = words_for(connection, person)  # first, as long as the records say what their name was
+    for table in _WITH_THREADS:
+        connection.execute(_UNTHREAD.format(table), named)
+    _unsay(connection, person, words)
+    _unlist(connection, person)
+    for sql in _ERASE:
+        connection.execute(sql, named)
+
+
+def empty(connection: Statements, person: Person, mark: str) -> int:
+    """A portion of what they wrote, and how much it was; a key that says who they are is another from now on."""
     nobody: dict[str, object] = {"author.zone": "", "author.groups": [], "author.id": "", "refers_to": ""}
-    for id_, key, event in connection.execute(_THEIRS, _named(person)).fetchall():
+    rows = connection.execute(_THEIRS, {**_named(person), "most": PORTION}).fetchall()
+    for id_, key, event in rows:
         values = {**events.EMPTY, **nobody}
         if person.user in str(key):
-            key = values["natural_id"] = f"{gone}-{id_}"
+            key = values["natural_id"] = f"{_gone(mark)}-{id_}"
         connection.execute(_EMPTIED, (key, events.put(str(event), values), id_))
+    return len(rows)
+
+
+def _gone(mark: str) -> str:
+    return f"forgotten-{mark[:16]}"
 
 
 def _quotes(event: str, person: Person) -> bool:
@@ -308,9 +330,9 @@ _UNTHREAD = (
     "UPDATE {} SET thread_id = 'user:' || :gone || '-' || hex(randomblob(4))"
     f" WHERE {_HERE} AND thread_id = 'user:' || :user"
 )
-_OF_OTHERS = "SELECT id, state, event FROM inbox WHERE session_id = ?"
+_OF_OTHERS = "SELECT id, state, event FROM inbox WHERE session_id = ? AND id > ? ORDER BY id LIMIT ?"
 _PUT = "UPDATE inbox SET event = ? WHERE id = ?"
-_THEIRS = f"SELECT id, key, event FROM inbox WHERE {_SAID}"
+_THEIRS = f"SELECT id, key, event FROM inbox WHERE {_SAID} LIMIT :most"
 _EMPTIED = (
     "UPDATE inbox SET emptied = 1, state = CASE WHEN state = 'routed' THEN 'declined' ELSE state END, key = ?, event = ?"
     " WHERE id = ?"

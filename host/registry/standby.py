@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import psycopg
 
 from host.folders.disk import Disk
-from host.registry import leases
+from host.registry import leases, parting
 from host.registry.hints import heard, listening
 from host.registry.leases import Connection
 from host.registry.nodes import Node
-from host.registry.postgresql import translated
+from host.registry.postgresql import Session, translated
+from host.registry.statements import Statements
 from sessiondb.errors import SessionError
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 LOOK = 1.0  # s between two looks: poll is the truth, what is told only a hint (law 3)
 
@@ -50,6 +55,14 @@ class Standby:
         """Those of the conversations whose files are another node's by now. Raises `SessionError`."""
         return await self._disk.run(self._elsewhere, list(ids))
 
+    async def to_forget(self) -> Sequence[tuple[str, Mapping[str, bool]]]:
+        """By a mark: conversations of which nothing is to lie here, and whether their work goes, too. Raises `SessionError`."""
+        return await self._disk.run(self._job, functools.partial(parting.lists_of, node=self._node.id))
+
+    async def carried_out(self, mark: str) -> None:
+        """Raises `SessionError`."""
+        await self._disk.run(self._job, functools.partial(parting.carried_out, node=self._node.id, mark=mark))
+
     async def close(self) -> None:
         await self._disk.run(self._close)
 
@@ -75,6 +88,10 @@ class Standby:
         sql = "SELECT id FROM sessions WHERE id = ANY(%s) AND node NOT IN ('', %s)"
         with translated():
             return [str(id_) for (id_,) in self._at_hand().execute(sql, (ids, self._node.id)).fetchall()]
+
+    def _job(self, job: Callable[[Statements], T]) -> T:
+        with translated():
+            return job(Session(self._at_hand()))
 
     def _close(self) -> None:
         if self._connection is not None:

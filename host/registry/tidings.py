@@ -26,7 +26,8 @@ class What(StrEnum):
     RULES = "channel_rules"
     SCOPES = "sessions"  # for whom a channel is
     INSTALLS = "installs"
-    CONFIGURATION = "configuration"  # no table: each node reads a file of its own
+    FORGET = "forget"  # somebody, each on its own disk; no table, as what follows
+    CONFIGURATION = "configuration"  # each node reads a file of its own
 
 
 Hearer = Callable[[Sequence[str]], Awaitable[None]]

@@ -14,7 +14,7 @@ import functools
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -26,12 +26,14 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.ports.bot import Bots, Forgets
 from host.ports.events import Author, Viewer
-from host.registry import asked, forgetting
+from host.registry import asked, forgetting, parting
 from host.registry.forgetting import NOBODY, Kind, Person
+from host.registry.holding import Place
 from host.registry.port import Statements
 from host.registry.sessions import Session
+from host.registry.tidings import What
 from host.runners.launch.base import LaunchError
-from host.upkeep import remains
+from host.upkeep import leaving, remains
 from host.upkeep.backups import upgrading
 from sessiondb import Address, SessionError
 from sessiondb.contract import EVERYTHING
@@ -77,6 +79,12 @@ class Hands:
     bots: Bots
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    found: dict[str, int]  # what was taken away, by kind
+    away: Sequence[str] = ()  # nodes on whose disks something may lie until they come back
+
+
 class NotForgotten(Exception):
     """Something of them is still there; the text says what, and the order may be given again."""
 
@@ -95,15 +103,18 @@ class Forgetting:
         self._installation = installation
         self._copies = copies
         self._now = now
+        self._turn = asyncio.Lock()  # one person at a time on this disk
+        records.db.tidings.heard_by(What.FORGET, self._ordered_elsewhere)
 
     @property
     def _data(self) -> Path:
         return self.records.sessions.data
 
     async def catch_up(self) -> None:
-        """At the start: whom a restored backup brought back, and whom a crash left half forgotten. Raises `SessionError`."""
+        """At the start, or as this node gets the upkeep: whom a restored backup brought back, and whom a crash left half
+        forgotten. Raises `SessionError`."""
         db = self.records.db
-        if not await db.read(forgetting.is_to_look):
+        if not db.holding.has_upkeep or not await db.read(forgetting.is_to_look):
             return
         done = True
         for person in await db.read(lambda c: forgetting.returned(c, self._installation)):
@@ -124,13 +135,15 @@ class Forgetting:
         if person is None:
             return f"refused: {told['person']!r} names nobody"
         by = Author(told["by"], told["by"])
-        found: Counter[str] = Counter()
+        found, away = Counter[str](), dict[str, None]()
         try:
             for one in await self._meant(person):
-                found.update(await self.forget(one, Viewer(by, Address(LOCAL, "local", ""), "dm")))
+                done = await self.forget(one, Viewer(by, Address(LOCAL, "local", ""), "dm"))
+                found.update(done.found)
+                away.update(dict.fromkeys(done.away))
         except NotForgotten as error:
             return f"refused: not everything could be taken away; order it again: {error}"
-        return f"forgotten: {words(found)}"
+        return f"forgotten: {words(found)}{_later(list(away))}"
 
     async def _meant(self, person: Person) -> list[Person]:
         """An order that an earlier Dovecote was given names no workspace. All of them are marked before the first goes: with them
@@ -146,8 +159,8 @@ class Forgetting:
 
         return await self.records.db.write(job)
 
-    async def forget(self, person: Person, viewer: Viewer | None) -> dict[str, int]:
-        """What was taken away, by kind. `viewer` ordered it. Raises `NotForgotten`, `SessionError`."""
+    async def forget(self, person: Person, viewer: Viewer | None) -> Forgotten:
+        """`viewer` ordered it. Raises `NotForgotten`, `SessionError`."""
         db, now = self.records.db, self._now()
         found = await db.read(lambda connection: forgetting.counted(connection, person))
         one = forgetting.mark(person, self._installation)
@@ -157,19 +170,15 @@ class Forgetting:
             forgetting.look(connection)
 
         await db.write(begin)
-        sessions = await db.read(lambda connection: forgetting.sessions_of(connection, person))
-        taken, left = await self._everywhere(person, sessions)
-        if left := [*await self._by_its_bot(person, sessions), *left]:
-            raise NotForgotten("; ".join(left))
+        taken, away = await self._on_all_disks(person, one)
         if taken:
             found["damaged or set-aside files"] = taken
-        await asyncio.to_thread(self._drop_backups)
-        called = await db.read(lambda connection: forgetting.words_for(connection, person))
-        await asyncio.to_thread(remains.unsay, self._data, called, NOBODY)
+        await self._erase(person, one)
 
         def job(connection: Statements) -> None:
-            forgetting.erase(connection, person, one)
             forgetting.looked(connection)
+            if db.ties is not None:
+                parting.end(connection, one)
             if viewer is not None:
                 audit.record(connection, viewer, "forget", words(found), now)
 
@@ -177,7 +186,101 @@ class Forgetting:
         if not await db.scrub():
             raise NotForgotten("another program reads host.db as it was before; end it")
         log.info("Somebody was forgotten: %s", words(found), extra={"action": "forgotten"})
-        return found
+        return Forgotten(found, away)
+
+    async def _erase(self, person: Person, mark: str) -> None:
+        """From the registry, in portions: a crash between two leaves the rest of what they wrote, by which the next start finds
+        them. Raises `SessionError`."""
+        db = self.records.db
+        for id_, kind in await db.read(lambda connection: forgetting.sessions_of(connection, person)):
+            after: int | None = 0
+            while after is not None:
+                after = await db.write(functools.partial(_unquote, person=person, id_=id_, after=after))
+            if kind is Kind.DM:
+                await db.write(functools.partial(forgetting.unname, session_id=id_, mark=mark))
+        await db.write(lambda connection: forgetting.erase_names(connection, person, mark))
+        while await db.write(lambda c: forgetting.empty(c, person, mark)) == forgetting.PORTION:
+            pass
+
+    # ── on each disk ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def _on_all_disks(self, person: Person, mark: str) -> tuple[int, Sequence[str]]:
+        """How many damaged files went here, and the nodes that do their part later. Raises `NotForgotten`, `SessionError`."""
+        db, taken = self.records.db, 0
+        while True:
+            if db.ties is not None:
+                db.holding.note(await db.write(functools.partial(self._order, person=person, mark=mark)))
+            more, left = await self._here(person)
+            taken += more
+            if db.ties is None:
+                again, away = False, list[str]()
+            else:
+                again, others = await self._by_others(mark)
+                left += others
+                away = await db.read(functools.partial(parting.away, mark=mark))
+            if left:
+                raise NotForgotten("; ".join(left))
+            if not again:
+                return taken, away
+
+    def _order(self, connection: Statements, *, person: Person, mark: str) -> list[Place]:
+        """Whose channel nobody holds is this node's from now on; every other node is to do its part."""
+        db, found = self.records.db, forgetting.sessions_of(connection, person)
+        addresses = [one.address for id_, _ in found for one in self._session(connection, id_=id_)]
+        shared = db.holding.is_shared
+        places = [Place(*one[:3]) for one in addresses if shared and db.holding.take(connection, one)]
+        go = {id_: kind is not Kind.SHARED for id_, kind in found}
+        parting.order(connection, db.node, mark, str(person), go, db.tidings)
+        return places
+
+    async def _by_others(self, mark: str) -> tuple[bool, list[str]]:
+        """Once nodes that serve have done their part: whether one ended before it had, and what they could not take away."""
+        db, clock = self.records.db, asyncio.get_running_loop().time
+        until = clock() + PARTS
+        while late := await db.read(functools.partial(parting.waiting, mark=mark)):
+            if clock() > until:
+                return False, [f"{', '.join(late)} has not done its part yet"]
+            await asyncio.sleep(PAUSE)
+        again = await db.read(functools.partial(parting.over, mark=mark))
+        return again, await db.read(functools.partial(parting.left, mark=mark))
+
+    async def _ordered_elsewhere(self, _: Sequence[str]) -> None:
+        """Raises `SessionError`."""
+        db = self.records.db
+        for mark, text in await db.read(functools.partial(parting.parts_of, node=db.node)):
+            person = forgetting.parsed(text)
+            left = [] if person is None else (await self._here(person))[1]
+            done = functools.partial(parting.done, node=db.node, mark=mark, said="; ".join(left))
+            await db.write(done)
+        await self.clear_left()
+
+    async def clear_left(self) -> None:
+        """At the start, first: what went elsewhere while this node was away and is not to be here any more. Raises
+        `SessionError`."""
+        db = self.records.db
+        if db.ties is None:
+            return
+        for mark, those in await db.read(functools.partial(parting.lists_of, node=db.node)):
+            try:
+                async with self._turn:
+                    await asyncio.to_thread(leaving.forget, self._data, those)
+            except (SessionError, OSError) as error:  # a runner of an earlier life may be on its way out
+                log.error("Somebody is not forgotten here yet: %s", error, extra={"action": "not_forgotten"})
+                continue
+            await db.write(functools.partial(parting.carried_out, node=db.node, mark=mark))
+
+    async def _here(self, person: Person) -> tuple[int, list[str]]:
+        """On this disk. Returns how many damaged files went, and where something of them is left. Raises `SessionError`."""
+        db = self.records.db
+        async with self._turn:
+            sessions = await db.read(lambda connection: forgetting.sessions_of(connection, person))
+            taken, left = await self._everywhere(person, sessions)
+            if left := [*await self._by_its_bot(person, sessions), *left]:
+                return taken, left
+            await asyncio.to_thread(self._drop_backups)
+            called = await db.read(lambda connection: forgetting.words_for(connection, person))
+            await asyncio.to_thread(remains.unsay, self._data, called, NOBODY)
+        return taken, []
 
     async def _by_its_bot(self, person: Person, sessions: list[tuple[str, Kind]]) -> list[str]:
         """First, for it is asked by records that go with the conversations. Returns what could not be taken away."""
@@ -203,10 +306,19 @@ class Forgetting:
         for id_, kind in sessions:
             for session in await self.records.db.read(functools.partial(self._session, id_=id_)):
                 try:
-                    taken += await self._in(session, person, kind)
+                    if self.records.db.holding.has(session.address):
+                        taken += await self._in(session, person, kind)
+                    else:
+                        await self._left_over(session, kind)
                 except (SessionError, LaunchError, OSError) as error:
                     left.append(f"{id_}: {error}")
         return taken, left
+
+    async def _left_over(self, session: Session, kind: Kind) -> None:
+        """What lies here of a conversation that another node has. Raises `SessionError`, `OSError`."""
+        async with session.lock:
+            await asyncio.to_thread(leaving.drop, self._data, session.id, whole=kind is not Kind.SHARED)
+        await self._copies.forget(session)
 
     def _drop_backups(self) -> None:
         """Those that upgrades began with: they hold everybody as they were."""
@@ -268,6 +380,18 @@ class Forgetting:
 
 
 TRIES, PAUSE = 100, 0.1  # for a runner that is on its way out
+PARTS = 300.0  # s that other nodes have for their part
+
+
+def _unquote(connection: Statements, *, person: Person, id_: str, after: int) -> int | None:
+    return forgetting.unquote(connection, person, id_, after)
+
+
+def _later(away: Sequence[str]) -> str:
+    """For whoever ordered it."""
+    if not away:
+        return ""
+    return f"; what lies on the disk of {', '.join(away)} goes once a host runs there, within ten minutes"
 
 
 def words(found: dict[str, int]) -> str:

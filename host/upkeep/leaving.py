@@ -11,16 +11,20 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from host.folders.disk import Disk
 from host.mailbox import moving
+from host.mailbox.luggage import ASIDE
 from host.mailbox.open import Records
 from host.registry.port import Statements
 from host.registry.sessions import Session
-from sessiondb import SessionError, SessionFolder
+from host.upkeep.backups import upgrading
+from host.upkeep.searching import index
+from sessiondb import SessionError, SessionFolder, Unavailable
 from sessiondb.signals import RunnerLock
 
 log = logging.getLogger(__name__)
@@ -33,11 +37,19 @@ class Asks(Protocol):
     async def elsewhere(self, ids: Sequence[str]) -> list[str]:
         """Those of the conversations whose files are another node's by now."""
 
+    async def to_forget(self) -> Sequence[tuple[str, Mapping[str, bool]]]:
+        """By a mark: conversations of which nothing is to lie here, and whether their work goes, too."""
+
+    async def carried_out(self, mark: str) -> None: ...
+
 
 async def keep_clear(data: Path, asks: Asks, disk: Disk) -> None:
     """Until cancelled."""
     while True:
         try:
+            for mark, those in await asks.to_forget():
+                await disk.run(forget, data, those)
+                await asks.carried_out(mark)
             await _round(data / "sessions", asks, disk)
         except (SessionError, OSError) as error:
             log.warning("What other nodes have by now stays here: %s", error, extra={"action": "not_left"})
@@ -73,6 +85,26 @@ def _elsewhere(connection: Statements, *, records: Records, ids: Sequence[str]) 
     those = [id_ for id_ in ids if connection.execute(sql, (id_, node)).fetchone() is not None]
     found = [records.sessions.one(connection, id_) for id_ in those]
     return [session for session in found if session is not None]
+
+
+def forget(data: Path, sessions: Mapping[str, bool]) -> None:
+    """Of somebody who was forgotten while this node was away. `sessions`: whether the work goes, too. Raises `OSError`,
+    `SessionError`."""
+    for id_, whole in sessions.items():
+        drop(data, id_, whole=whole)
+    shutil.rmtree(data / index.FOLDER, ignore_errors=True)  # made again from what is left
+    for file in upgrading.kept(data):
+        file.unlink(missing_ok=True)
+
+
+def drop(data: Path, id_: str, *, whole: bool) -> None:
+    """What lies here of a conversation that is another node's. Raises `OSError`, `SessionError`."""
+    folder = SessionFolder(data / "sessions" / id_)
+    if not _leave(folder):
+        raise Unavailable(folder.root, "its runner does not end")
+    for path in (folder.root, data / ASIDE / "sessions" / id_) if whole else ():
+        if path.exists():
+            shutil.rmtree(path)
 
 
 def _with_files(sessions: Path) -> list[str]:

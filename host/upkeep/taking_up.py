@@ -6,8 +6,10 @@ looked up, and the sweep looks at every conversation there that is not at rest.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from host.intake import inbox
 from host.intake.taking_in import Hint
@@ -24,12 +26,20 @@ LATELY = 60_000  # ms
 
 
 class TakingUp:
-    def __init__(self, parts: Parts, sweep: Sweep, now: Callable[[], int]) -> None:
-        """`parts`: who goes on with it."""
+    def __init__(
+        self,
+        parts: Parts,
+        sweep: Sweep,
+        now: Callable[[], int],
+        has_upkeep: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        """`parts`: who goes on with it. `has_upkeep`: what is begun once this node does what one is to do for all."""
         self._parts = parts
         self._sweep = sweep
         self._db = parts.records.db
         self._now = now
+        self._has_upkeep = has_upkeep
+        self._begun: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
         """At the start, before anything is taken up: what an earlier life held and nobody else took. Raises `SessionError`."""
@@ -38,6 +48,8 @@ class TakingUp:
             holding.when_taken.append(self._parts.records.sessions.anew)
             holding.note(await self._db.read(holding.held))
             holding.new()
+            if await self._db.write(holding.take_upkeep):
+                holding.note_upkeep()
 
     async def run(self, hint: Hint) -> None:
         """Until cancelled."""
@@ -63,6 +75,7 @@ class TakingUp:
         if upkeep and not holding.has_upkeep:
             holding.note_upkeep()
             log.info("What one node does for all is this one's", extra={"action": "upkeep_taken"})
+            self._begun = asyncio.create_task(self._begin_upkeep(), name="upkeep")
         holding.note(lately)  # with what was taken by somebody whose task ended before it could say so
         new = holding.new()  # with those taken for what was said there
         if new:
@@ -73,6 +86,14 @@ class TakingUp:
             await self._sweep.round()
             self._parts.scheduler.changed()
         return taken
+
+    async def _begin_upkeep(self) -> None:
+        try:
+            await self._has_upkeep()
+        except SessionError as error:
+            log.warning("The upkeep begins later: %s", error, extra={"action": "not_taken_up"})
+        except Exception:  # the end of a task: nobody waits for it
+            log.exception("The upkeep broke", extra={"action": "not_taken_up"})
 
     async def _look_at(self, new: Sequence[Place]) -> None:
         log.info("%d channels taken up", len(new), extra={"action": "taken_up"})

@@ -109,6 +109,11 @@ class Sharing:
         """By agents' tools, into the one file of the workspace that all nodes share."""
         return [line for path in self.shared.rglob("written") for line in path.read_text().splitlines()]
 
+    def holding(self, word: bytes) -> list[str]:
+        """Files of conversations, of both nodes, that have it."""
+        files = [path for node in (self.ada, self.bob) for path in (node.data / "sessions").rglob("*.db*")]
+        return [str(path) for path in files if path.is_file() and word in path.read_bytes()]
+
     def twice(self) -> list[str]:
         counted = Counter(str(post["key"]) for post in lines(self.platform / "posts.jsonl"))
         return [key for key, times in counted.items() if times > 1]

@@ -49,6 +49,18 @@ CREATE FUNCTION tell_nodes(what text, about text) RETURNS void LANGUAGE sql VOLA
         WHERE live = 1 AND node <> coalesce(current_setting('dovecote.node', true), '');
 $$;
 
+-- Of whom something may lie on a node's disk that is to be forgotten: a row per node until it has done its part (registry/parting.py).
+CREATE TABLE to_forget (
+    mark         text COLLATE "C" NOT NULL,           -- of the person, as in `forgotten`
+    node         text COLLATE "C" NOT NULL,
+    person       text COLLATE "C" NOT NULL,           -- '' for a node that is away: nobody is to know it when it comes back
+    sessions     text NOT NULL,                       -- what goes on one that was away: ids, and whether with the work, JSON
+    done         bigint NOT NULL,
+    said         text NOT NULL,                       -- what could not be taken away
+    PRIMARY KEY (mark, node)
+);
+CREATE INDEX to_forget_node ON to_forget (node);
+
 CREATE OR REPLACE VIEW nodes_seen AS
     SELECT nodes.name, nodes.id, nodes.since, ms_now() - nodes.beat_at AS silent, nodes.version,
         ((lease.node = nodes.id AND lease.until > ms_now())

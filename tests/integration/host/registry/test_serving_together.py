@@ -14,7 +14,12 @@ ONCE = f"@@call mock_append {json.dumps({'file': 'written', 'line': 'once', 'sha
 COPIED = "SELECT count(*) FROM mailbox_copies WHERE content LIKE '%tool_result%'"
 SLOW = "@@sleep 3\n"  # a turn that is under way when something happens to its node
 PLACED = "INSERT INTO placements VALUES ('durable', 'w', 'C{}', '{}', 1, ms_now()) RETURNING 1"
-HELD = "SELECT count(DISTINCT node) FROM placements"
+HELD = "SELECT count(DISTINCT node) FROM placements WHERE channel_type <> ''"
+FORGET = """
+INSERT INTO orders (kind, session_id, body, created_at) VALUES ('forget', '', '{"person": "durable:U-C1", "by": "ann"}', 1)
+RETURNING 1
+"""
+ZOE = "INSERT INTO nodes VALUES ('z', 'zoe', '1', 1, 1) RETURNING 1"  # a node that is away
 
 
 async def test_two_nodes_answer_each_question_once_between_them(postgres: Server, tmp_path: Path) -> None:
@@ -33,6 +38,27 @@ async def test_two_nodes_answer_each_question_once_between_them(postgres: Server
         assert both.twice() == []
         assert postgres.says(url, HELD) == "2"
 
+        # Somebody whose conversation is Bob's is forgotten on each disk, and on Zoe's when she comes back.
+        [theirs] = postgres.says(url, "SELECT id FROM sessions WHERE platform_id = 'C1'").split()
+        stale = both.ada.data / "sessions" / theirs / "inbound" / "inbound.db"
+        stale.parent.mkdir(parents=True)
+        stale.write_bytes(b"question 1")
+        assert both.holding(b"question 1") != []
+        postgres.says(url, ZOE)
+        postgres.says(url, FORGET)
+        await both.until(lambda: postgres.says(url, "SELECT outcome FROM orders"))
+        told = postgres.says(url, "SELECT outcome FROM orders")
+        assert told.startswith("forgotten: ")
+        assert told.endswith("; what lies on the disk of zoe goes once a host runs there, within ten minutes")
+        assert both.holding(b"question 1") == []
+        assert both.holding(b"question 2") != []
+        assert "question 1" not in postgres.says(
+            url, "SELECT event FROM inbox UNION SELECT content FROM mailbox_copies"
+        )
+        assert (
+            postgres.says(url, "SELECT node, person, sessions FROM to_forget") == f'z||[["{theirs}", true]]'
+        )
+
 
 async def test_when_one_of_two_is_killed_the_other_remembers_and_answers_once_what_was_under_way_there(
     postgres: Server, tmp_path: Path
@@ -49,7 +75,9 @@ async def test_when_one_of_two_is_killed_the_other_remembers_and_answers_once_wh
         assert both.posts("C0")[2] == "again\nhello"
         assert both.twice() == []
         assert both.written() == ["once"]
-        assert postgres.says(url, "SELECT count(DISTINCT node) FROM placements") == "1"
+        assert (
+            postgres.says(url, "SELECT count(DISTINCT node) FROM placements WHERE channel_type <> ''") == "1"
+        )
 
 
 async def test_one_of_two_that_was_stopped_changes_nothing_more_and_ends_and_the_other_has_answered(
@@ -87,7 +115,9 @@ async def test_what_a_drained_node_has_goes_on_with_the_other_once_its_turns_hav
         await both.until(lambda: len(both.posts("C0")) == 3)
         assert both.posts("C0") == ["hello", "one", "two"]
         assert both.twice() == []
-        assert postgres.says(url, "SELECT count(DISTINCT node) FROM placements") == "1"
+        assert (
+            postgres.says(url, "SELECT count(DISTINCT node) FROM placements WHERE channel_type <> ''") == "1"
+        )
 
 
 async def test_a_node_that_joins_has_its_share_of_what_nobody_holds_and_none_of_what_another_has(
@@ -100,7 +130,7 @@ async def test_a_node_that_joins_has_its_share_of_what_nobody_holds_and_none_of_
         await both.until(lambda: len(both.posts("C0")) == 2 and both.posts("C1"))
         ada = nodes.named(both.ada.data)
         assert postgres.says(url, "SELECT node FROM placements WHERE platform_id = 'C0'") == ada
-        assert postgres.says(url, "SELECT DISTINCT epoch FROM placements") == "1"
+        assert postgres.says(url, "SELECT DISTINCT epoch FROM placements WHERE channel_type <> ''") == "1"
         assert both.twice() == []
         # Of both a node tells how much it has.
         assert postgres.says(url, "SELECT sum(places) FROM nodes_seen") == "2"

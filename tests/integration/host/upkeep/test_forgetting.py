@@ -66,7 +66,7 @@ async def test_nothing_of_a_person_is_left_and_everything_of_others_is(tmp_path:
         assert told.startswith("forgotten: 3 messages, 0 model calls, 1 names, ")
         assert told.endswith(", 1 direct messages, 1 conversations")
         again = await host.house.ordered.forgetting.forget(ID, None)  # harmless
-        assert set(again.values()) == {0}
+        assert set(again.found.values()) == {0}
         before = len(bot.said("general"))
         await bot.say("general", "and poppies now?", author=BOB, privacy="public", mentioned=True)
         await bot.until(lambda: len(bot.said("general")) > before)  # the conversation goes on
