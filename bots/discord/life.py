@@ -236,6 +236,8 @@ class DoveClient(discord.Client):
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         try:
+            if interaction.type in strays.PRESSED and not await self.commands.deals(interaction):
+                return
             if not (await buttons.pressed(interaction, BUTTONS) or await self.forms.interaction(interaction)):
                 await strays.tell(interaction)
         except Exception:

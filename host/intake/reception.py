@@ -23,7 +23,7 @@ from host.ports.events import EventClass, InboundEvent, Ingested, Privacy, Stand
 from host.ports.installs import Installs
 from host.ports.stations import Stations
 from host.ports.whole import border
-from host.registry import places
+from host.registry import places, reaching
 from host.registry.notices import WELCOME, Notice
 from host.registry.resumption import Lapse
 from host.words import as_it_is
@@ -200,6 +200,18 @@ class Reception:
 
     async def task_people(self, channel_type: str) -> Sequence[tuple[str, str]]:
         return await self._standings.people(channel_type)
+
+    async def deals(self, place: Address) -> bool:
+        try:
+            return await reaching.deals(self._db, place)
+        except SessionError as error:
+            raise HostBusy(str(error)) from error
+
+    async def is_anothers(self, place: Address) -> bool:
+        try:
+            return await reaching.is_anothers(self._db, place)
+        except SessionError as error:
+            raise HostBusy(str(error)) from error
 
     async def askers(self, workspace: Address) -> frozenset[str]:
         return await self._db.read(lambda connection: rules.askers(connection, workspace))

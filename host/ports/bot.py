@@ -178,6 +178,13 @@ class Ingest(Protocol):
     async def joined(self, place: Address) -> None:
         """The bot was added to a channel, or to a server whose people can be greeted there. Told twice is told once."""
 
+    async def deals(self, place: Address) -> bool:
+        """Of several hosts that the platform tells the same: whether this one deals with what is done at the place once, from now
+        on also where none did. Raises `HostBusy`."""
+
+    async def is_anothers(self, place: Address) -> bool:
+        """Whether another of these hosts has the place, and hears first what is said there. Raises `HostBusy`."""
+
     async def askers(self, workspace: Address) -> frozenset[str]:
         """Ids of the people and groups whom owners named as those who may ask in a channel of it. Raises `HostBusy`."""
 

@@ -125,6 +125,10 @@ class Holding:
         row = connection.execute(_WHO, address[:3]).fetchone()
         return "" if row is None else str(row[0])
 
+    def is_anothers(self, connection: Statements, address: Address) -> bool:
+        holder = self.holder(connection, address)
+        return holder not in ("", self._node) and self.serves(connection, holder)
+
     def serves(self, connection: Statements, node: str) -> bool:
         return connection.execute(_SERVES, (node,)).fetchone() is not None
 

@@ -7,6 +7,23 @@ from host.registry.port import Registry, Statements
 from sessiondb.records import Address
 
 
+async def deals(db: Registry, address: Address) -> bool:
+    """Of nodes that all hear the same: whether this one deals with what happens at the place, which it takes where nobody has it.
+    Raises `SessionError`."""
+    if db.holding.has(address):
+        return db.leads()  # one that is over by its own clock leaves it to nobody yet
+    if taken := await db.write(lambda connection: db.holding.take(connection, address)):
+        db.holding.note([Place(*address[:3])])
+    return taken
+
+
+async def is_anothers(db: Registry, address: Address) -> bool:
+    """Whether another node that serves has the place. Raises `SessionError`."""
+    if db.holding.has(address):
+        return False
+    return await db.read(lambda connection: db.holding.is_anothers(connection, address))
+
+
 async def reached(db: Registry, address: Address) -> bool:
     """Whether the place is this node's, which takes it where nobody has it; else who has it is told. Raises `SessionError`."""
 

@@ -87,6 +87,12 @@ class Notebook:
     async def inhabited(self, channel_type: str) -> Mapping[Address, Standing]:
         return self.with_tasks
 
+    async def deals(self, place: Address) -> bool:
+        return True
+
+    async def is_anothers(self, place: Address) -> bool:
+        return False
+
     async def askers(self, workspace: Address) -> frozenset[str]:
         return frozenset(self.controls.channel_rules.askers)
 

@@ -6,6 +6,7 @@ A private thread is a channel of its own, so that what was said in it shares no 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import discord
 
@@ -27,6 +28,13 @@ def address_of(channel: object) -> Address | None:
     if isinstance(channel, discord.TextChannel | discord.VoiceChannel | discord.StageChannel):
         return Address(PLATFORM, str(channel.guild.id), str(channel.id))
     return None
+
+
+def address_clicked(interaction: discord.Interaction[Any]) -> Address:
+    """Where a click or command was made, also where no agents live; the same for everybody whom Discord tells of it."""
+    guild = "" if interaction.guild_id is None else str(interaction.guild_id)
+    found = address_of(interaction.channel)
+    return found or Address(PLATFORM, guild, str(interaction.channel_id or ""))
 
 
 def channel_address(channel: discord.abc.GuildChannel) -> Address:

@@ -74,6 +74,14 @@ class Commands:
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────────
 
+    async def deals(self, interaction: discord.Interaction[Any]) -> bool:
+        """Every host of an installation that serves is told of each; one answers."""
+        try:
+            return await self._host.deals(places.address_clicked(interaction))
+        except HostBusy as error:  # Discord tells the person that nobody answered
+            log.warning("Nothing is answered: %s", error, extra={"action": "interaction_unanswered"})
+            return False
+
     async def ask(self, interaction: Interaction, question: str) -> None:
         await interaction.response.defer(thinking=True)
         await self._forward(interaction, question, question)

@@ -59,6 +59,9 @@ _TYPED = (
 
 
 class Handlers(Protocol):
+    async def deals(self, interaction: Interaction) -> bool:
+        """Every host of an installation that serves is told of each; one answers."""
+
     async def ask(self, interaction: Interaction, question: str) -> None: ...
 
     async def ask_about(self, interaction: Interaction, message: discord.Message) -> None: ...
@@ -94,9 +97,19 @@ class Handlers(Protocol):
     async def help(self, interaction: Interaction) -> None: ...
 
 
+class Tree(app_commands.CommandTree[Any]):
+    def __init__(self, client: discord.Client, handlers: Handlers) -> None:
+        super().__init__(client)
+        self._handlers = handlers
+
+    async def interaction_check(self, interaction: Interaction, /) -> bool:
+        """Asked before a command, and before what is offered while somebody writes one."""
+        return await self._handlers.deals(interaction)
+
+
 def tree_for(client: discord.Client, handlers: Handlers) -> app_commands.CommandTree[Any]:
     """Every command there is."""
-    tree: app_commands.CommandTree[Any] = app_commands.CommandTree(client)
+    tree = Tree(client, handlers)
     for name, description in PLAIN.items():
         tree.add_command(_plain(name, description, getattr(handlers, name)))
 

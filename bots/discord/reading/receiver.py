@@ -23,6 +23,7 @@ from bots.discord.reading.members import Members
 from bots.discord.reading.papers import Papers
 from bots.discord.reading.privacy import Privacies
 from bots.discord.reading.saying import Spoken
+from bots.discord.reading.turns import Turns
 from bots.discord.sending.threads import Threads
 from host.ports.bot import HostBusy, Ingest
 from host.ports.events import Author, InboundEvent, Said, Verdict
@@ -59,6 +60,7 @@ class Receiver:
         self._threads = threads
         self._papers = papers
         self._privacies = privacies
+        self._turns = Turns(host)
         self._order: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._marks: dict[int, int] = {}
         self._caught_up: set[int] = set()
@@ -83,7 +85,9 @@ class Receiver:
         place = said.channel if isinstance(said.channel, Place) else await self._place(said.channel.id)
         if place is None:
             return
+        turn = self._turns.now()
         async with self._order[place.id]:
+            late = await turn.comes(place)
             try:
                 await self._catch_up(place, before=said)
             except CANNOT_READ as error:
@@ -91,7 +95,7 @@ class Receiver:
             if said.id <= self._read_to.get(place.id, 0):
                 return  # the history had it; what was no agent's business then is none now, whoever was asked in since
             try:
-                await self._take(place, said)
+                await self._take(place, said, late=late)
             except CANNOT_READ:  # the watermark stays before it: it is read again
                 self.look_again([place.id])
 
@@ -134,7 +138,7 @@ class Receiver:
 
     async def reacted(self, raw: discord.RawReactionActionEvent, *, added: bool) -> None:
         place = await self._place(raw.channel_id)
-        if place is not None and raw.user_id != self._me.id:
+        if place is not None and raw.user_id != self._me.id and await self._turns.is_ours(place):
             about = self._papers.get(raw.message_id) or {}
             by = raw.message_author_id or number(mapping(about.get("author")).get("id"))
             ours = by == self._me.id
@@ -182,7 +186,9 @@ class Receiver:
         """
         if event is None:
             return
+        turn = self._turns.now()
         async with self._order[place.id]:
+            await turn.comes(place)
             for pause in TELL_AGAIN:
                 try:
                     await self._host.ingest(event)
@@ -359,8 +365,10 @@ class Receiver:
             self._marks[place.id] = int(known)
         return int(known) if known else None
 
-    async def _take(self, place: Place, said: discord.Message, *, live: bool = True) -> None:
-        """Durable first; the watermark moves after it. Raises `HostBusy`."""
+    async def _take(
+        self, place: Place, said: discord.Message, *, live: bool = True, late: bool = False
+    ) -> None:
+        """Durable first; the watermark moves after it, by whoever takes it in first. Raises `HostBusy`."""
         if (event := await self._event(place, said)) is not None:
             if event.opens_thread:
                 self._threads.asked(event.opens_thread, event.text)
@@ -368,7 +376,7 @@ class Receiver:
             taken = await self._host.ingest(event)
             if taken.verdict is Verdict.IGNORED and event.address.thread_id:
                 return
-        if not live or place.id in self._caught_up:
+        if not late and (not live or place.id in self._caught_up):
             await self._advance(place, said.id)
 
     async def _event(self, place: Place, said: discord.Message) -> InboundEvent | None:

@@ -80,6 +80,9 @@ class Newcomer(discord.AutoShardedClient):
 class NotYet:
     """The commands of a bot that is only being set up."""
 
+    async def deals(self, interaction: discord.Interaction[Any]) -> bool:
+        return True
+
     async def ask(self, interaction: discord.Interaction[Any], question: str) -> None:
         await self.stop(interaction)
 
