@@ -66,10 +66,11 @@ simulate: $(READY)
 NODES ?= 3
 
 # Several hosts on one database while they are killed, stopped and cut off from it, and it is started again; SEED=2 has other faults.
+# WORKSPACES=snapshots: what agents write is packed into the database; else it lies in a share.
 # The last line is the figure. Needs PostgreSQL and requirements-cluster.lock.
 .PHONY: chaos
 chaos: $(READY)
-	@$(BIN)/python -m tests.chaos --nodes $(NODES) --first $(or $(SEED),1) $(CHAOS)
+	@$(BIN)/python -m tests.chaos --nodes $(NODES) --first $(or $(SEED),1) --workspaces $(or $(WORKSPACES),share) $(CHAOS)
 
 BASE_IMAGE ?= python:3.12-slim-bookworm
 IMAGE ?= dovecote-runner:dev

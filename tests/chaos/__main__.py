@@ -22,17 +22,18 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=500)
     parser.add_argument("--sessions", type=int, default=60)
     parser.add_argument("--faults", type=int, default=30)
+    parser.add_argument("--workspaces", choices=("share", "snapshots"), default="share")
     parser.add_argument(
         "--keep", action="store_true", help="the nodes' folders, for whoever looks for a cause"
     )
     asked = parser.parse_args()
-    size = Size(asked.nodes, asked.messages, asked.sessions, asked.faults)
+    size = Size(asked.nodes, asked.messages, asked.sessions, asked.faults, asked.workspaces == "share")
     outcomes = [_one(seed, size, keep=asked.keep) for seed in range(asked.first, asked.first + asked.seeds)]
     answers = sum(one.answers for one in outcomes)
     wrong = sum(len(one.wrong) for one in outcomes)
     latest = max(one.delays[0][0] for one in outcomes if one.delays)
     print(
-        f"{answers} of {size.messages * len(outcomes)} answers over {size.nodes} nodes,"
+        f"{answers} of {size.messages * len(outcomes)} answers over {size.nodes} nodes ({asked.workspaces}),"
         f" {size.faults * len(outcomes)} faults, {wrong} wrong,"
         f" back after {latest:.1f} s at most (≤ {back_within():.0f})"
     )

@@ -16,14 +16,17 @@ from typing import Any
 from host.app import Host
 from host.assembly import Parts
 from host.delivery import attempts, policy
+from host.folders import share
 from host.folders.disk import ThreadDisk
 from host.live import policy as live_policy
 from host.ports.bot import Bots, Delivery, Receipt
 from host.ports.events import EventClass, InboundEvent
 from host.runners.launch.process import ProcessLauncher
+from host.upkeep import packing
 from sessiondb import content
 from tests.support import clocks, durable, hosting
 
+WHILE_WRITTEN = 5.0  # s from a pack to the next: there are no minutes here
 TOOLS = ["bash", "send_file", "ask_user_question", "schedule_task"]
 
 
@@ -69,7 +72,10 @@ async def serve(platform: Path, data: Path, url: str) -> None:
     attempts.RETRY_BACKOFF = 100
     live_policy.OPEN_AFTER = 0.5
     agent = {"provider": "mock", "options": {"tools": TOOLS}}
-    cluster = {"database": url, "workspaces": str(data.parent / "shared")}
+    packing.EVERY, packing.WHILE_WRITTEN = 1.0, WHILE_WRITTEN
+    shared = data.parent / "shared"
+    mounted = {"workspaces": str(shared)} if (shared / share.MARK).exists() else {}
+    cluster = {"database": url, **mounted}
     config = hosting.config(data, host={"sweep_every": 1.0}, cluster=cluster, agents={"default": agent})
     bot = Bot(platform, data.name)
     parts = Parts(ThreadDisk(), ProcessLauncher(clocks.__name__), clocks.clock_of(data))

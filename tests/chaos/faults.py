@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-What = Literal["kill", "stop", "cut", "silent", "slow", "restart"]
+What = Literal["kill", "stop", "cut", "silent", "slow", "restart", "drain"]
 # Of all of them; the database is one, and whoever serves is hit more often than who stands by.
 SHARES: tuple[tuple[What, int], ...] = (
     ("kill", 4),
@@ -16,6 +16,7 @@ SHARES: tuple[tuple[What, int], ...] = (
     ("silent", 3),
     ("slow", 1),
     ("restart", 2),
+    ("drain", 2),
 )
 SERVING = 0.75  # of faults hit the node that serves
 SHORT, LONG = (
@@ -26,7 +27,7 @@ SHORT, LONG = (
 
 @dataclass(frozen=True)
 class Fault:
-    what: What
+    what: What  # to be drained is to end in order
     serving: bool  # whom it hits; one that stands by, if any does, where false
     lasts: float  # s
     which: float  # of those, from 0 to 1

@@ -35,6 +35,25 @@ def faults(said: Sequence[Message], posts: Sequence[Post], written: Iterable[Pat
         yield from _zombies(path)
 
 
+def lost(
+    said: Mapping[str, float],
+    messages: Iterable[Message],
+    posts: Iterable[Post],
+    kept: Iterable[Path],
+    killed: Sequence[float],
+    tolerance: float,
+) -> Iterator[str]:
+    """What an answered turn wrote to a workspace is there in the end. It may be gone where something else than an end in order
+    happened to a node while the turn was under way, or within `tolerance` s after it."""
+    lines = {line for path in kept for line in path.read_text().splitlines()}
+    at = {post.text: post.at for post in posts}
+    for message in messages:
+        if message.kind == "tool" and message.id in at and message.id not in lines:
+            begun, over = said[message.id], at[message.id] + tolerance
+            if not any(begun <= moment <= over for moment in killed):
+                yield f"what {message.id!r} wrote is lost"
+
+
 def delays(
     said: Mapping[str, float], messages: Iterable[Message], posts: Sequence[Post], happened: Sequence[float]
 ) -> Iterator[tuple[float, str]]:

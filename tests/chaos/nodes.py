@@ -10,8 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from host.cli.ending import NothingFoundError
+from host.cli.nodes import drain
 from host.folders import share
 from host.registry import nodes
+from sessiondb import SessionError
 from tests.chaos import bot
 from tests.chaos.faults import Fault
 from tests.chaos.wire import Wire
@@ -28,9 +31,12 @@ LOOK = 0.1  # s between two looks
 class Nodes:
     """`happened` is called with the moment at which something was done to them."""
 
-    def __init__(self, folder: Path, server: Server, count: int, happened: Callable[[], None]) -> None:
+    def __init__(
+        self, folder: Path, server: Server, count: int, happened: Callable[[], None], *, share: bool
+    ) -> None:
+        self._share = share
         self.platform = folder / "platform"
-        self.shared = folder / "shared"
+        self._shared = folder / "shared"
         self._server = server
         self._url = server.database()
         self._happened = happened
@@ -70,6 +76,8 @@ class Nodes:
         match fault.what:
             case "kill":
                 await node.kill()
+            case "drain":
+                await self._drain(node)
             case "stop":
                 node.signal(signal.SIGSTOP)
                 await asyncio.sleep(fault.lasts)
@@ -79,6 +87,27 @@ class Nodes:
                 await asyncio.sleep(fault.lasts)
                 wire.become("well")
         self._happened()
+
+    async def _drain(self, node: Node) -> None:
+        """It ends in order, and is a candidate again once it has."""
+        ended = node.process
+        with contextlib.suppress(NothingFoundError, SessionError):  # no other could serve at this moment
+            await asyncio.to_thread(drain, node.data, nodes.named(node.data), undo=False)
+            if ended is not None:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(DEADLINE):
+                        await ended.wait()
+        with contextlib.suppress(NothingFoundError, SessionError):
+            await asyncio.to_thread(drain, node.data, nodes.named(node.data), undo=True)
+
+    def files(self, name: str) -> list[Path]:
+        """Of that name, in the workspaces as whoever goes on with them has them."""
+        if self._share:
+            return list(self._shared.rglob(name))
+        rows = self._server.says(self._url, "SELECT node, place FROM packed WHERE session_id = ''").split()
+        latest = dict(row.split("|")[::-1] for row in rows)
+        of = {nodes.named(node.data): node.data for node in self._nodes}
+        return [path for place, node in latest.items() for path in (of[node] / place).rglob(name)]
 
     async def _restart(self) -> None:
         self._happened()
@@ -96,8 +125,9 @@ class Nodes:
     @asynccontextmanager
     async def up(self) -> AsyncIterator[None]:
         self.platform.mkdir()
-        self.shared.mkdir()
-        (self.shared / share.MARK).touch()
+        self._shared.mkdir()
+        if self._share:
+            (self._shared / share.MARK).touch()
         looking = []
         try:
             for number, (wire, node) in enumerate(zip(self._wires, self._nodes, strict=True)):

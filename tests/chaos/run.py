@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos import judge
+from tests.chaos.bot import WHILE_WRITTEN
 from tests.chaos.faults import Fault, faults
 from tests.chaos.judge import Post
 from tests.chaos.nodes import Nodes
@@ -20,6 +21,7 @@ from tests.support.durable import append, lines
 from tests.support.postgres import Server
 
 LOOK = 0.05  # s between two looks at what was posted
+TOLERANCE = WHILE_WRITTEN + 5.0  # s in which what was written is packed
 REST = 12.0  # s from one fault's end to the next: a conversation is to be back before
 IN_THE_END = 240.0  # s in which the last answers come, and the last tasks
 
@@ -30,6 +32,7 @@ class Size:
     messages: int
     sessions: int
     faults: int
+    share: bool = True  # where workspaces are; else each node has its own, and they are packed
 
 
 @dataclass
@@ -48,7 +51,10 @@ class Run:
         self._seed = seed
         self._chance = random.Random(seed)
         self._happened: list[float] = []
-        self._nodes = Nodes(folder, server, size.nodes, lambda: self._happened.append(self._now()))
+        self._killed: list[float] = []
+        self._nodes = Nodes(
+            folder, server, size.nodes, lambda: self._happened.append(self._now()), share=size.share
+        )
         self._people = folder / "platform" / "people.jsonl"
         self._told = folder / "platform" / "posts.jsonl"
         self._posts: list[Post] = []
@@ -68,14 +74,18 @@ class Run:
             await talking
             await self._everything()
             watching.cancel()
+            wrong = list(judge.faults(self._messages, self._posts, self._nodes.files("written")))
+            tolerance = 0.0 if self._size.share else TOLERANCE
+            kept = self._nodes.files("kept")
+            wrong += judge.lost(self._said, self._messages, self._posts, kept, self._killed, tolerance)
         delays = judge.delays(self._said, self._messages, self._posts, self._happened)
-        written = self._nodes.shared.rglob("written")
-        wrong = list(judge.faults(self._messages, self._posts, written))
         answers = {post.text for post in self._posts} & self._said.keys()
         return Outcome(len(answers), wrong, sorted(delays, reverse=True), self._now(), self._suffered)
 
     async def _suffer(self, number: int, fault: Fault) -> None:
         began = self._now()
+        if fault.what != "drain":
+            self._killed.append(began)
         await self._nodes.suffer(fault)
         self._suffered.append(f"{began:.1f} to {self._now():.1f} s: {fault}")
         await asyncio.sleep(REST * self._chance.uniform(0.8, 1.2))

@@ -16,6 +16,7 @@ WRITING = (
     "for i in 1 2 3 4 5 6 7 8 9 10; do"
     " echo {channel} $DOVECOTE_INCARNATION >> $DOVECOTE_SHARED/written; sleep 0.1; done"
 )
+KEEPING = "echo {id} >> $DOVECOTE_SHARED/kept"  # a line that is to stay
 ASKS = 3  # each third conversation: what is said while a question waits may be answered before it
 CHOICES = ("left", "right")
 AHEAD = timedelta(minutes=2)  # of a task's time: it may not be over when the turn comes to it
@@ -38,7 +39,8 @@ class Message:
             case "words":
                 return []
             case "tool":
-                return [_call("bash", command=WRITING.format(channel=self.channel))]
+                keeping = KEEPING.format(id=self.id)
+                return [_call("bash", command=f"{WRITING.format(channel=self.channel)}; {keeping}")]
             case "question":
                 return [f"@@ask {self.id}? | {' | '.join(CHOICES)}"]
             case "file":

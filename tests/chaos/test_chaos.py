@@ -15,6 +15,8 @@ pytestmark = pytest.mark.timeout(400)
 async def test_two_nodes_that_fail_in_turn_answer_everything_once_and_in_order(
     postgres: Server, tmp_path: Path
 ) -> None:
-    outcome = await Run(tmp_path, postgres, 1, Size(nodes=2, messages=12, sessions=3, faults=3)).outcome()
+    outcome = await Run(
+        tmp_path, postgres, 1, Size(nodes=2, messages=12, sessions=3, faults=3, share=False)
+    ).outcome()
     assert outcome.wrong == []
     assert outcome.answers == 12

@@ -33,6 +33,22 @@ def test_nothing_is_wrong_where_everything_came_once_and_in_order() -> None:
     assert judge.answered(SAID, POSTS)
 
 
+def test_what_was_written_may_be_lost_where_a_node_was_killed_soon_after_and_nowhere_else(
+    tmp_path: Path,
+) -> None:
+    said, posts = {"m1-1": 2.0}, [Post(4.0, "c1", "m1-1")]
+    written, kept = [Message("m1-1", "c1", "tool")], tmp_path / "kept"
+    kept.write_text("m1-0\n")
+
+    def lost(*killed: float, tolerance: float = 0.0) -> list[str]:
+        return list(judge.lost(said, written, posts, [kept], killed, tolerance))
+
+    assert lost() == lost(1.9) == lost(4.1) == lost(9.1, tolerance=5.0) == ["what 'm1-1' wrote is lost"]
+    assert lost(3.0) == lost(8.9, tolerance=5.0) == []
+    kept.write_text("m1-0\nm1-1\n")
+    assert lost() == []
+
+
 def test_an_answer_a_file_and_a_tasks_post_may_each_be_missing_or_come_twice() -> None:
     for number in (3, 2, 5):
         [missing] = wrong(POSTS[:number] + POSTS[number + 1 :])
