@@ -10,11 +10,12 @@ from host.registry.port import Registry
 from host.registry.sessions import Sessions
 
 
-def records(db: Registry, sessions: Sessions, mailboxes: Mailboxes) -> Records:
+def records(db: Registry, sessions: Sessions, mailboxes: Mailboxes, most: int = MOST) -> Records:
+    """`most`: bytes of a folder that is packed."""
     return Records(
         db,
         sessions,
         mailboxes,
-        Spaces(db, sessions, Luggage(db, sessions.data, lambda: 1, MOST)),
+        Spaces(db, sessions, Luggage(db, sessions.data, lambda: 1, most)),
         Errands(db),
     )

@@ -14,8 +14,7 @@ import pytest
 from host.folders.disk import ThreadDisk
 from host.mailbox import luggage, spaces
 from host.mailbox.luggage import MIB, Luggage
-from host.mailbox.open import Mailboxes, Records
-from host.mailbox.spaces import Spaces
+from host.mailbox.open import Mailboxes
 from host.registry import sessions
 from host.registry.db import HostDB
 from host.registry.nodes import Node
@@ -27,6 +26,7 @@ from host.runners.lives import Lives
 from host.upkeep import packing
 from host.upkeep.packing import EVERY, IN_THE_END, WHILE_WRITTEN, Packer
 from sessiondb import Address
+from tests.support import keeping
 from tests.support.postgres import Server
 
 PLACE = Address("memory", "w", "c")
@@ -76,14 +76,13 @@ async def bench(url: str, folder: Path, patch: pytest.MonkeyPatch) -> AsyncItera
         id_ = await db.write(lambda c: sessions.upsert(c, "default", PLACE, "public", 1))
         known = Sessions(folder)
         [session] = await db.read(lambda c: known.load(c, "id = ?", (id_,)))
-        made = Luggage(db, folder, lambda: 1, MIB)
-        records = Records(db, known, Mailboxes(disk, db, lambda: 1), Spaces(db, known, made))
+        records = keeping.records(db, known, Mailboxes(disk, db, lambda: 1), MIB)
 
         async def notify(notice: Notice) -> None:
             one.told.append(notice)
 
         packer = Packer(records, lives, notify, lambda: 1, lambda: "UTC", MIB)
-        one = Bench(db, made, session, packer, lives)
+        one = Bench(db, records.spaces.luggage, session, packer, lives)
         patch.setattr(packing, "time", SimpleNamespace(monotonic=lambda: one.time))
         yield one
         patch.undo()
@@ -200,12 +199,7 @@ async def test_a_folder_that_is_too_large_is_told_where_it_is_written_to_with_wh
 
 async def test_alone_nothing_is_packed_and_nobody_looks(db: HostDB, tmp_path: Path) -> None:
     known = Sessions(tmp_path)
-    records = Records(
-        db,
-        known,
-        Mailboxes(ThreadDisk(), db, lambda: 1),
-        Spaces(db, known, Luggage(db, tmp_path, lambda: 1, MIB)),
-    )
+    records = keeping.records(db, known, Mailboxes(ThreadDisk(), db, lambda: 1))
 
     async def notify(_: Notice) -> None:
         raise AssertionError
