@@ -81,6 +81,8 @@ class Luggage:
         Raises `SessionError`, `OSError`."""
         if self._packs:
             await self._run(_clear, self._data)
+            for place in await self._db.read(functools.partial(packs.forgotten, node=self._db.node)):
+                await self._run(erase, self._data, place)
             self._held.update(await self._db.read(functools.partial(packs.unsettled, node=self._db.node)))
 
     async def take_over(self, place: str, session_id: str = "") -> None:
@@ -133,7 +135,7 @@ class Luggage:
     async def forget(self, place: str) -> None:
         """Nothing of it is left, here or packed, and what lies on other nodes goes there. Raises `SessionError`, `OSError`."""
         async with self._lock(place):
-            await self._run(self._erase, place)
+            await self._run(erase, self._data, place)
             if self._db.node:
                 now = self._now()
                 await self._db.write(lambda connection: packs.forget(connection, place, self._db.node, now))
@@ -282,7 +284,7 @@ class Luggage:
         if here and not (header.serial and not await self._run(os.path.lexists, path)):
             return False
         if header.is_forgotten:
-            await self._run(self._erase, place)
+            await self._run(erase, self._data, place)
         elif header.serial:
             try:
                 await self._fetched(header)
@@ -347,13 +349,6 @@ class Luggage:
 
     # ── in the data folder, on a thread ──────────────────────────────────────────────────────────────────
 
-    def _erase(self, place: str) -> None:
-        for path in (self._data / place, self._data / ASIDE / place, self._note_of(place)):
-            if path.is_dir() and not path.is_symlink():
-                packing.take_away(path)
-            else:
-                path.unlink(missing_ok=True)
-
     def _is_as_noted(self, place: str, serial: str) -> bool:
         note = self._noted(place)
         try:
@@ -366,20 +361,17 @@ class Luggage:
 
     def _noted(self, place: str) -> _Note:
         try:
-            mark, _, serial = self._note_of(place).read_text().strip().partition(" ")
+            mark, _, serial = _note_of(self._data, place).read_text().strip().partition(" ")
         except (OSError, ValueError):
             return _Note()
         return _Note(mark, serial)
 
     def _note(self, place: str, note: _Note) -> None:
-        path = self._note_of(place)
+        path = _note_of(self._data, place)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".new")
         draft.write_text(f"{note.mark} {note.serial}\n")
         draft.replace(path)
-
-    def _note_of(self, place: str) -> Path:
-        return self._data / SCRATCH / NOTES / hashlib.sha256(place.encode()).hexdigest()[:32]
 
     # ── means ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -426,6 +418,19 @@ def _whole(folder: Path, still: float) -> list[str]:
                 if old and one.is_dir() and not any(path.suffix == ".part" for path in one.iterdir()):
                     found.append(one.name)
     return sorted(found)
+
+
+def erase(data: Path, place: str) -> None:
+    """All that lies here of a folder, at its place and aside. Raises `OSError`."""
+    for path in (data / place, data / ASIDE / place, _note_of(data, place)):
+        if path.is_dir() and not path.is_symlink():
+            packing.take_away(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _note_of(data: Path, place: str) -> Path:
+    return data / SCRATCH / NOTES / hashlib.sha256(place.encode()).hexdigest()[:32]
 
 
 def _pack(root: Path, file: Path, most: int) -> Packed:

@@ -57,6 +57,12 @@ def unsettled(connection: Statements, node: str) -> list[str]:
     return [str(place) for (place,) in rows.fetchall()]
 
 
+def forgotten(connection: Statements, node: str) -> list[str]:
+    """Of which nothing is to lie on this node any more."""
+    rows = connection.execute(_FORGOTTEN, (node,)).fetchall()
+    return [str(place) for (place,) in rows]
+
+
 def in_part(connection: Statements) -> list[tuple[str, str]]:
     """Folders of which something is left out, and why."""
     rows = connection.execute(
@@ -147,4 +153,5 @@ def _header(row: tuple[object, ...]) -> Header:
     )
 
 
+_FORGOTTEN = "SELECT place FROM packed WHERE serial = '' AND taken_at > 0 AND node <> ?"
 _COLUMNS = "place, session_id, node, serial, digest, size, taken_at, at_rest, left_out"

@@ -12,7 +12,7 @@ from typing import TypeVar
 import psycopg
 
 from host.folders.disk import Disk
-from host.registry import leases, parting
+from host.registry import leases, packs, parting
 from host.registry.hints import heard, listening
 from host.registry.leases import Connection
 from host.registry.nodes import Node
@@ -62,6 +62,10 @@ class Standby:
     async def carried_out(self, mark: str) -> None:
         """Raises `SessionError`."""
         await self._disk.run(self._job, functools.partial(parting.carried_out, node=self._node.id, mark=mark))
+
+    async def forgotten(self) -> Sequence[str]:
+        """Places of folders of which nothing is to lie here any more. Raises `SessionError`."""
+        return await self._disk.run(self._job, functools.partial(packs.forgotten, node=self._node.id))
 
     async def close(self) -> None:
         await self._disk.run(self._close)

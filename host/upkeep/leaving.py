@@ -18,7 +18,7 @@ from typing import Protocol
 
 from host.folders.disk import Disk
 from host.mailbox import moving
-from host.mailbox.luggage import ASIDE
+from host.mailbox.luggage import ASIDE, erase
 from host.mailbox.open import Records
 from host.registry.port import Statements
 from host.registry.sessions import Session
@@ -42,6 +42,9 @@ class Asks(Protocol):
 
     async def carried_out(self, mark: str) -> None: ...
 
+    async def forgotten(self) -> Sequence[str]:
+        """Places of folders of which nothing is to lie here any more."""
+
 
 async def keep_clear(data: Path, asks: Asks, disk: Disk) -> None:
     """Until cancelled."""
@@ -50,6 +53,8 @@ async def keep_clear(data: Path, asks: Asks, disk: Disk) -> None:
             for mark, those in await asks.to_forget():
                 await disk.run(forget, data, those)
                 await asks.carried_out(mark)
+            for place in await asks.forgotten():
+                await disk.run(erase, data, place)
             await _round(data / "sessions", asks, disk)
         except (SessionError, OSError) as error:
             log.warning("What other nodes have by now stays here: %s", error, extra={"action": "not_left"})

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from tests.chaos.talk import Message
 
+RETURN = 5.0  # s after which a node is back that something happened to
+
 
 @dataclass(frozen=True)
 class Post:
@@ -35,23 +37,37 @@ def faults(said: Sequence[Message], posts: Sequence[Post], written: Iterable[Pat
         yield from _zombies(path)
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """Something that happened to a node, from and to when (s)."""
+
+    begun: float
+    over: float
+    in_order: bool = False
+
+
 def lost(
     said: Mapping[str, float],
     messages: Iterable[Message],
     posts: Iterable[Post],
     kept: Iterable[Path],
-    killed: Sequence[float],
+    troubles: Sequence[Trouble],
     tolerance: float,
 ) -> Iterator[str]:
-    """What an answered turn wrote to a workspace is there in the end. It may be gone where something else than an end in order
-    happened to a node while the turn was under way, or within `tolerance` s after it."""
+    """What an answered turn wrote to a workspace is there in the end. It may be gone where there was trouble while the turn was
+    under way, for its tool may have been ended (a node that begins ends what runs of others on the same machine), or where a
+    node ended otherwise than in order within `tolerance` s after it."""
     lines = {line for path in kept for line in path.read_text().splitlines()}
     at = {post.text: post.at for post in posts}
     for message in messages:
-        if message.kind == "tool" and message.id in at and message.id not in lines:
-            begun, over = said[message.id], at[message.id] + tolerance
-            if not any(begun <= moment <= over for moment in killed):
-                yield f"what {message.id!r} wrote is lost"
+        if message.kind != "tool" or message.id not in at or message.id in lines:
+            continue
+        begun, over = said[message.id], at[message.id]
+        ended = any(one.begun <= over and one.over + RETURN >= begun for one in troubles)
+        if not ended and not any(
+            over <= one.begun <= over + tolerance for one in troubles if not one.in_order
+        ):
+            yield f"what {message.id!r} wrote is lost"
 
 
 def delays(

@@ -14,7 +14,7 @@ from typing import Any
 from tests.chaos import judge
 from tests.chaos.bot import WHILE_WRITTEN
 from tests.chaos.faults import Fault, faults
-from tests.chaos.judge import Post
+from tests.chaos.judge import Post, Trouble
 from tests.chaos.nodes import Nodes
 from tests.chaos.talk import CHOICES, Message, messages
 from tests.support.durable import append, lines
@@ -51,7 +51,7 @@ class Run:
         self._seed = seed
         self._chance = random.Random(seed)
         self._happened: list[float] = []
-        self._killed: list[float] = []
+        self._troubles: list[Trouble] = []
         self._nodes = Nodes(
             folder, server, size.nodes, lambda: self._happened.append(self._now()), share=size.share
         )
@@ -77,16 +77,15 @@ class Run:
             wrong = list(judge.faults(self._messages, self._posts, self._nodes.files("written")))
             tolerance = 0.0 if self._size.share else TOLERANCE
             kept = self._nodes.files("kept")
-            wrong += judge.lost(self._said, self._messages, self._posts, kept, self._killed, tolerance)
+            wrong += judge.lost(self._said, self._messages, self._posts, kept, self._troubles, tolerance)
         delays = judge.delays(self._said, self._messages, self._posts, self._happened)
         answers = {post.text for post in self._posts} & self._said.keys()
         return Outcome(len(answers), wrong, sorted(delays, reverse=True), self._now(), self._suffered)
 
     async def _suffer(self, number: int, fault: Fault) -> None:
         began = self._now()
-        if fault.what != "drain":
-            self._killed.append(began)
         await self._nodes.suffer(fault)
+        self._troubles.append(Trouble(began, self._now(), in_order=fault.what == "drain"))
         self._suffered.append(f"{began:.1f} to {self._now():.1f} s: {fault}")
         await asyncio.sleep(REST * self._chance.uniform(0.8, 1.2))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.chaos import judge
-from tests.chaos.judge import Post
+from tests.chaos.judge import Post, Trouble
 from tests.chaos.talk import Message, messages
 
 SAID = [
@@ -36,17 +36,23 @@ def test_nothing_is_wrong_where_everything_came_once_and_in_order() -> None:
 def test_what_was_written_may_be_lost_where_a_node_was_killed_soon_after_and_nowhere_else(
     tmp_path: Path,
 ) -> None:
-    said, posts = {"m1-1": 2.0}, [Post(4.0, "c1", "m1-1")]
+    said, posts = {"m1-1": 20.0}, [Post(40.0, "c1", "m1-1")]
     written, kept = [Message("m1-1", "c1", "tool")], tmp_path / "kept"
     kept.write_text("m1-0\n")
 
-    def lost(*killed: float, tolerance: float = 0.0) -> list[str]:
-        return list(judge.lost(said, written, posts, [kept], killed, tolerance))
+    def lost(begun: float, over: float, tolerance: float = 0.0, *, in_order: bool = False) -> bool:
+        troubles = [Trouble(begun, over, in_order)]
+        return bool(list(judge.lost(said, written, posts, [kept], troubles, tolerance)))
 
-    assert lost() == lost(1.9) == lost(4.1) == lost(9.1, tolerance=5.0) == ["what 'm1-1' wrote is lost"]
-    assert lost(3.0) == lost(8.9, tolerance=5.0) == []
+    assert lost(1.0, 14.9)
+    assert not lost(1.0, 15.1)  # what comes back ends what others run
+    assert not lost(30.0, 31.0, in_order=True)
+    assert lost(40.1, 41.0)
+    assert lost(50.1, 51.0, tolerance=10.0)
+    assert not lost(49.9, 51.0, tolerance=10.0)
+    assert lost(49.9, 51.0, tolerance=10.0, in_order=True)
     kept.write_text("m1-0\nm1-1\n")
-    assert lost() == []
+    assert not lost(1.0, 14.9)
 
 
 def test_an_answer_a_file_and_a_tasks_post_may_each_be_missing_or_come_twice() -> None:

@@ -109,6 +109,7 @@ EXEMPT = {
     "UPDATE questions SET expires_at = ? WHERE answered_by = '' AND (expires_at": "once, when a session's outbound.db is lost",
     "SELECT step FROM transcript$": "retention, once a day in each file, where nodes share a registry",
     "THEN CAST(message_id AS BLOB) END FROM processing_ack$": "once per life, and retention, where nodes share a registry",
+    "SELECT place FROM packed WHERE serial = '' AND taken_at > 0 AND node <>": "once per life, and while standing by",
     "UPDATE transcript SET state = 'complete' WHERE kind = 'tool_call' AND EXISTS": "once, when a file is made of its copies",
 }
 

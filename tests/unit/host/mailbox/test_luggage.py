@@ -87,7 +87,7 @@ async def test_a_folder_goes_on_where_another_node_takes_it_over_and_only_change
         first = serial()
         assert await ada.keep()
         assert ada.luggage.stirred() == []
-        ada.note.touch()  # looks another, and is the same
+        ada.note.chmod(ada.note.stat().st_mode)  # looks another, and is the same
         await ada.luggage.take_over(PLACE)
         assert ada.luggage.stirred() == [PLACE]
         assert postgres.says(url, "SELECT at_rest FROM packed") == "0"
@@ -253,11 +253,16 @@ async def test_what_is_forgotten_comes_back_on_no_node(postgres: Server, tmp_pat
         await bob.luggage.forget(PLACE)
         assert postgres.says(url, PORTIONS) == "0|0"
         assert not (bob.data / PLACE).exists()
-    async with living(url, tmp_path, "ada") as ada:
-        assert ada.note.exists()
-        await ada.luggage.take_over(PLACE)
+    for path in (
+        tmp_path / "ada" / PLACE / "notes" / "tea.md",
+        *(tmp_path / "ada" / luggage.ASIDE).rglob("*.md"),
+    ):
+        assert path.read_text().startswith("secret")
+    async with living(url, tmp_path, "ada") as ada:  # before anybody asks for it
         assert not (ada.data / PLACE).exists()
         assert ada.aside() == []
+        await ada.luggage.take_over(PLACE)
+        assert not (ada.data / PLACE).exists()
 
 
 async def test_a_pack_that_is_none_any_more_is_named_and_what_lies_here_goes_on(

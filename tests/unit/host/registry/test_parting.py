@@ -98,4 +98,12 @@ async def test_a_node_that_stands_by_lets_go_of_what_was_forgotten_without_it(
     ]
     assert list(tmp_path.rglob("inbound")) == []
     assert await standby.to_forget() == []
+    places = f"sessions/{id_}/work", "workspaces/default/dm"
+    for place in places:
+        for node, suffix in (("a", ""), ("b", "-own")):
+            values = f"'{place}{suffix}', '', '{node}', 1"
+            nodes.says(
+                f"INSERT INTO packed (place, session_id, node, taken_at) VALUES ({values}) RETURNING 1"
+            )
+    assert sorted(await standby.forgotten()) == sorted(places)  # and nothing of what this node forgot itself
     await standby.close()
