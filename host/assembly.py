@@ -203,6 +203,7 @@ def assemble(
     answers, standings = Replies(service, languages), Standings(db, scheduler.changed, now)
     state = State(settings, db, lives, bots.by_platform, now)
     _have_heard(db, bots, supervisor, languages)
+    db.works = lambda: len(lives)
     orders, endings, unusable = ordered.orders, Endings(records, bots, now), Unusable(deliveries.notify, now)
     swept = sweeping.Parts(
         records, ingress.stores, deliveries, draining, live, supervisor, scheduler, orders, endings

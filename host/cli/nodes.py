@@ -16,7 +16,6 @@ from host.registry.nodes import Seen
 from host.registry.port import Beside
 from host.registry.where import NotYet, noted
 
-SILENT = 10_000  # ms without a beat after which nobody counts on a node
 DEADLINE = 60.0  # s in which another node serves
 LOOK = 0.2  # s between two looks
 ALONE = "There is this machine alone: [cluster] names no database, or no host has run on it."
@@ -28,7 +27,7 @@ def show(data: Path, *, as_json: bool) -> None:
     if as_json:
         listing.say_json([asdict(one) for one in found])
     elif found:
-        headings = ["node", "id", "state", "heard of", "since", "version"]
+        headings = ["node", "id", "state", "channels", "at work", "heard of", "since", "version"]
         listing.table(headings, [_row(one) for one in found])
     else:
         listing.say(ALONE)
@@ -59,12 +58,18 @@ def drain(data: Path, node: str, *, undo: bool) -> None:
 
 
 def _handed_over(url: str, drained: Seen) -> str:
+    undo = f"until `dovecote drain {drained.id} --undo`"
     deadline = time.monotonic() + DEADLINE
     while time.monotonic() < deadline:
-        serving = next((one for one in _seen(url) if one.serves), None)
-        if serving is not None and serving.id != drained.id:
-            return f"{_called(serving)} serves; {_called(drained)} does not, until `dovecote drain {drained.id} --undo`."
+        found = _seen(url)
+        serving = [_called(one) for one in found if one.serves and one.id != drained.id]
+        if serving and not any(one.serves for one in found if one.id == drained.id):
+            if drained.together:
+                return f"{_called(drained)} holds no channel any more, {undo}; what it had is for {', '.join(serving)}."
+            return f"{serving[0]} serves; {_called(drained)} does not, {undo}."
         time.sleep(LOOK)
+    if drained.together:
+        return f"{_called(drained)} is to serve no more, but it still does, or nobody else: see `dovecote nodes`."
     return f"{_called(drained)} is to serve no more, but no other node serves yet: see `dovecote nodes`."
 
 
@@ -97,12 +102,13 @@ def _called(one: Seen) -> str:
 
 
 def _may_serve(one: Seen) -> bool:
-    return not one.drained and one.silent < SILENT
+    return not one.drained and one.silent < nodes.SILENT
 
 
 def _row(one: Seen) -> list[str]:
     since = f"{datetime.fromtimestamp(one.since / 1000, UTC):%Y-%m-%d %H:%M} UTC"
-    return [one.name, one.id, _state(one), f"{one.silent // 1000} s ago", since, one.version]
+    channels, works = (str(one.channels), str(one.works)) if one.together else ("", "")
+    return [one.name, one.id, _state(one), channels, works, f"{one.silent // 1000} s ago", since, one.version]
 
 
 def _state(one: Seen) -> str:
@@ -110,4 +116,4 @@ def _state(one: Seen) -> str:
         return "serves, drained" if one.drained else "serves"
     if one.drained:
         return "drained"
-    return "stands by" if one.silent < SILENT else "silent"
+    return "stands by" if one.silent < nodes.SILENT else "silent"

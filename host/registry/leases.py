@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import psycopg
 
+from host.registry import nodes
 from host.registry.nodes import Node
 from sessiondb.errors import SessionError
 from sessiondb.lease import clock as clock
@@ -30,7 +31,7 @@ BEAT = 1.5  # s between two
 QUICK = "SET statement_timeout = '4s'"  # a beat that waits longer is no beat
 COMMITTED = "SET default_transaction_isolation = 'read committed'"  # a beat changes rows that only beats read
 SERIALIZABLE = "SET default_transaction_isolation = 'serializable'"
-AWAY = 10_000  # ms of silence after which a node that is heard of again has been away
+AWAY = nodes.SILENT  # ms of silence after which a node that is heard of again has been away
 FORGOTTEN = 7 * 86_400_000  # ms after which a node that is silent is not listed any more
 
 
@@ -93,12 +94,12 @@ SERVES = Right(
         RETURNING epoch
     ), counted AS (
         INSERT INTO serving_until SELECT %(id)s, epoch, ms_now() + %(ms)s FROM taken
-        ON CONFLICT (node) DO UPDATE SET epoch = excluded.epoch, until = excluded.until
+        ON CONFLICT (node) DO UPDATE SET epoch = excluded.epoch, until = excluded.until, works = 0
     )
     SELECT epoch FROM taken
     """,
     renew="""
-    UPDATE serving_until SET until = ms_now() + %(ms)s WHERE node = %(id)s AND epoch = %(epoch)s AND until <> 0
+    UPDATE serving_until SET until = ms_now() + %(ms)s, works = %(works)s WHERE node = %(id)s AND epoch = %(epoch)s AND until <> 0
     RETURNING EXISTS (SELECT FROM drained WHERE drained.node = %(id)s)
     """,
     give_back="UPDATE serving_until SET until = 0 WHERE node = %(id)s AND epoch = %(epoch)s",
@@ -153,8 +154,9 @@ def epoch_of(connection: Connection, node: Node, right: Right) -> int:
     return int(row[0]) if row else 0
 
 
-def _values(node: Node, epoch: int = 0) -> dict[str, str | int]:
+def _values(node: Node, epoch: int = 0, works: int = 0) -> dict[str, str | int]:
     return {
+        "works": works,
         "id": node.id,
         "name": node.name,
         "epoch": epoch,
@@ -184,6 +186,7 @@ class Told:
     gone: Callable[[], None]  # another has it
     drained: Callable[[], None] = lambda: None  # another is to have it; with each beat
     renewed: Callable[[float], None] = lambda _: None  # until when it is held, by `clock`; 0: no more
+    works: Callable[[], int] = lambda: 0  # asked with each beat: how many conversations are under way here
 
 
 class Beats:
@@ -238,7 +241,7 @@ class Beats:
             asked = clock()
             try:
                 connection = self._at_hand()
-                values = _values(self._node, self._epoch)
+                values = _values(self._node, self._epoch, self._told.works())
                 renewed = connection.execute(self._right.renew.encode(), values).fetchone()
                 if renewed is None:
                     self._until(0.0)

@@ -15,6 +15,7 @@ from host.registry.port import Statements
 from sessiondb import connection as sqlite
 from sessiondb.errors import Unavailable
 
+SILENT = 10_000  # ms without a beat after which nobody counts on a node
 FILE = "node"  # in the data folder: its id, for whoever else would take it for its own
 
 
@@ -39,6 +40,9 @@ class Seen:
     since: int  # ms UTC
     silent: int  # ms since its latest beat
     version: str
+    together: bool = False  # serves what it holds, beside others; else all there is, or it stands by
+    channels: int = 0  # that it holds
+    works: int = 0  # conversations that were under way there with its latest beat
 
 
 def own(data: Path) -> Node:
@@ -71,13 +75,46 @@ def keep(path: Path, line: str) -> None:
 
 def seen(connection: Statements) -> list[Seen]:
     """Who serves first, then by name. For a registry in a database."""
-    rows = connection.execute(
-        "SELECT name, id, serves, drained, since, silent, version FROM nodes_seen ORDER BY serves DESC, name, id"
-    ).fetchall()
+    rows = connection.execute(_SEEN).fetchall()
     return [
-        Seen(str(name), str(id_), bool(serves), bool(drained), int(at), int(silent), str(version))
-        for name, id_, serves, drained, at, silent, version in rows
+        Seen(
+            str(name),
+            str(id_),
+            bool(serves),
+            bool(drained),
+            int(since),
+            int(silent),
+            str(version),
+            bool(together),
+            int(channels),
+            int(works),
+        )
+        for name, id_, serves, drained, since, silent, version, together, channels, works in rows
     ]
+
+
+def mixed(connection: Statements, *, together: bool) -> str:
+    """Who serves in the other way, and keeps a node that would serve `together` with others, or alone, from it; '' for nobody."""
+    row = connection.execute(_ALONE if together else _TOGETHER).fetchone()
+    if row is None:
+        return ""
+    way = (
+        "without [cluster] workspaces, which this node names"
+        if together
+        else "with [cluster] workspaces, of which this node names none"
+    )
+    return f"{row[0]} serves {way}: {_SAME}"
+
+
+_SAME = "give all nodes the same [cluster] workspaces, and start those anew that are to change"
+_ALONE = "SELECT name FROM lease WHERE until > ms_now()"
+_TOGETHER = "SELECT name FROM serving JOIN serving_until USING (node) WHERE live = 1 AND until > ms_now() ORDER BY name LIMIT 1"
+# By names, for a view of an earlier version has fewer.
+_SEEN = """
+SELECT name, id, serves, drained, since, silent, version, coalesce(CAST(seen ->> 'together' AS int), 0),
+    coalesce(CAST(seen ->> 'places' AS int), 0), coalesce(CAST(seen ->> 'works' AS int), 0)
+FROM (SELECT nodes_seen.*, to_jsonb(nodes_seen) AS seen FROM nodes_seen) AS found ORDER BY serves DESC, name, id
+"""
 
 
 def decide(connection: Statements) -> None:

@@ -19,7 +19,7 @@ import psycopg
 from psycopg import conninfo, errors, sql
 
 from host.folders.disk import Disk
-from host.registry import dialect, leases, stones
+from host.registry import dialect, leases, nodes, stones
 from host.registry.groups import Grouped, Job, Outcome
 from host.registry.holding import Holding
 from host.registry.leases import Beats, Connection, Right
@@ -268,6 +268,7 @@ class PostgreSQL(Grouped):
         self.holding, self.tidings = Holding(serves), Tidings(serves)
         self.ties = Ties()
         self.ahead = 0
+        self.works: Callable[[], int] = lambda: 0
         self._lost: Lost | None = None
         self._losses = threading.Lock()
         self._epoch = 0  # of ours
@@ -367,9 +368,10 @@ class PostgreSQL(Grouped):
             asked = leases.clock()
             epoch = leases.take(connection, self._node, self._right)
             if epoch is None:
-                raise Led(NAME, leases.why_not(connection, self._node))
+                mixed = nodes.mixed(Session(connection), together=self._right is leases.SERVES)
+                raise Led(NAME, mixed or leases.why_not(connection, self._node))
             self._epoch = epoch
-            told = leases.Told(self._taken_over, self._drained, self.ties.renew)
+            told = leases.Told(self._taken_over, self._drained, self.ties.renew, lambda: self.works())
             self._beats = Beats(lambda: connect(self._url), self._node, epoch, asked, told, self._right)
 
     def _taken_over(self) -> None:

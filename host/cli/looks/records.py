@@ -103,7 +103,9 @@ def _in_database(config: Config, data: Path, url: str, now: int) -> Seen:
             return Seen((first, *_common(config, "")))
         with closing(open_registry(data)) as registry:
             seen, common = _found(config, data, registry, now), _common(config, spaces.known_mark(registry))
-            return Seen((*seen.findings, _node(data, registry), *common, *_not_packed(registry)), seen.newest)
+            return Seen(
+                (*seen.findings, _node(config, data, registry), *common, *_not_packed(registry)), seen.newest
+            )
     except SessionError as error:
         return Seen((Finding("Records", False, *_told_of(error), stops=True),))
 
@@ -139,12 +141,19 @@ def _not_packed(registry: Statements) -> Iterator[Finding]:
         yield Finding("Folders", False, f"{len(found) - MOST_NAMED} more are not packed whole")
 
 
-def _node(data: Path, registry: Statements) -> Finding:
+def _node(config: Config, data: Path, registry: Statements) -> Finding:
     """To stand by is to be well."""
+    together = config.cluster is not None and config.cluster.workspaces is not None
+    if mixed := nodes.mixed(registry, together=together):
+        problem, _, remedy = mixed.partition(": ")
+        return Finding("Node", False, problem, remedy[0].upper() + remedy[1:])
     found = nodes.seen(registry)
     mine = next((one for one in found if one.id == nodes.named(data)), None)
     serving = next((one.name for one in found if one.serves), "")
     if mine is not None and mine.serves:
+        if mine.together:
+            beside = ", ".join(one.name for one in found if one.serves and one.id != mine.id) or "nobody"
+            return Finding("Node", True, f"this one serves {mine.channels} channels; beside it: {beside}")
         others = sum(not one.drained for one in found if one.id != mine.id)
         return Finding("Node", True, f"this one serves; nodes that could take over: {others}")
     told = f"{serving} serves" if serving else "none serves right now"

@@ -9,7 +9,8 @@ CREATE TABLE serving (
 CREATE TABLE serving_until (
     node         text COLLATE "C" PRIMARY KEY,
     epoch        bigint NOT NULL,                     -- as above
-    until        bigint NOT NULL                      -- 0 = no more to be renewed
+    until        bigint NOT NULL,                     -- 0 = no more to be renewed
+    works        bigint NOT NULL DEFAULT 0            -- conversations that were under way there with the latest beat
 );
 
 -- Which node has a channel with all that is said there. No time of its own: it is held for as long as its node serves.
@@ -63,9 +64,12 @@ CREATE INDEX to_forget_node ON to_forget (node);
 
 CREATE OR REPLACE VIEW nodes_seen AS
     SELECT nodes.name, nodes.id, nodes.since, ms_now() - nodes.beat_at AS silent, nodes.version,
-        ((lease.node = nodes.id AND lease.until > ms_now())
-            OR EXISTS (SELECT FROM serving JOIN serving_until USING (node)
-                WHERE node = nodes.id AND live = 1 AND serving_until.until > ms_now()))::int AS serves,
+        ((lease.node = nodes.id AND lease.until > ms_now()) OR own.node IS NOT NULL)::int AS serves,
         EXISTS (SELECT FROM drained WHERE drained.node = nodes.id)::int AS drained,
-        (SELECT count(*) FROM placements WHERE placements.node = nodes.id AND channel_type <> '') AS places
-    FROM nodes CROSS JOIN lease;
+        CASE WHEN own.node IS NULL THEN 0
+            ELSE (SELECT count(*) FROM placements WHERE placements.node = nodes.id AND channel_type <> '') END AS places,
+        coalesce(own.works, 0) AS works,
+        (own.node IS NOT NULL)::int AS together
+    FROM nodes CROSS JOIN lease LEFT JOIN (
+        SELECT node, works FROM serving JOIN serving_until USING (node) WHERE live = 1 AND serving_until.until > ms_now()
+    ) AS own ON own.node = nodes.id;

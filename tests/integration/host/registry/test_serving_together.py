@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 from pathlib import Path
 
+import pytest
+
+from host.cli.nodes import drain
 from host.registry import nodes
 from tests.support.postgres import Server
 from tests.support.sharing import serving_both
@@ -100,15 +104,19 @@ async def test_one_of_two_that_was_stopped_changes_nothing_more_and_ends_and_the
 
 
 async def test_what_a_drained_node_has_goes_on_with_the_other_once_its_turns_have_ended(
-    postgres: Server, tmp_path: Path
+    postgres: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = postgres.database()
     async with serving_both(tmp_path, url) as both:
         both.say("C0", f"{SLOW}one")
         await both.until(lambda: both.at_work(1))
-        postgres.says(
-            url, f"INSERT INTO drained VALUES ('{nodes.named(both.ada.data)}', ms_now()) RETURNING 1"
+        ada, bob = (nodes.named(node.data) for node in (both.ada, both.bob))
+        await both.until(
+            lambda: postgres.says(url, f"SELECT works FROM nodes_seen WHERE id = '{ada}'") == "1"
         )
+        await asyncio.to_thread(drain, both.bob.data, ada, undo=False)
+        assert "holds no channel any more" in (told := " ".join(capsys.readouterr().out.split()))
+        assert f"({bob})." in told
         await both.until(lambda: len(both.posts("C0")) == 2)
         assert await both.ada.ended() == 0
         both.say("C0", "two")

@@ -11,6 +11,7 @@ import pytest
 
 from host.folders.disk import ThreadDisk
 from host.registry import asked, notices, sessions
+from host.registry import nodes as known
 from host.registry.db import HostDB
 from host.registry.holding import AT_ONCE, Elsewhere, Holding, Place
 from host.registry.nodes import Led, Node
@@ -146,6 +147,14 @@ async def test_one_look_takes_a_portion_so_that_others_have_their_share(
     assert not first & second
 
 
+async def test_each_beat_tells_how_much_a_node_works_on(nodes: Nodes, quick_beats: None) -> None:
+    ada = await nodes.open(ADA)
+    ada.works = lambda: 7
+    async with asyncio.timeout(PATIENCE):
+        while [one.works for one in await ada.read(known.seen)] != [7]:  # noqa: ASYNC110 - of which nobody tells
+            await asyncio.sleep(0.02)
+
+
 async def test_a_node_that_is_over_changes_nothing_more_and_what_it_held_is_anothers(
     nodes: Nodes, quick_beats: None, tmp_path: Path
 ) -> None:
@@ -201,10 +210,15 @@ async def test_one_that_serves_all_and_some_that_serve_a_part_are_never_at_a_tim
     alone = await nodes.open(ADA, among_others=False)
     with pytest.raises(Led, match="ada"):
         await nodes.open(BOB)
+    assert await alone.read(lambda c: known.mixed(c, together=True)) == (
+        "ada serves without [cluster] workspaces, which this node names: give all nodes the same [cluster] workspaces, and start"
+        " those anew that are to change"
+    )
     await alone.close()
-    await nodes.open(BOB)
-    with pytest.raises(Led, match="bob"):
+    bob = await nodes.open(BOB)
+    with pytest.raises(Led, match="bob serves with"):
         await nodes.open(ADA, among_others=False)
+    assert await bob.read(lambda c: known.mixed(c, together=True)) == ""
 
 
 async def test_a_drained_node_serves_no_part_until_that_is_undone(nodes: Nodes, slow_beats: None) -> None:
@@ -217,11 +231,16 @@ async def test_a_drained_node_serves_no_part_until_that_is_undone(nodes: Nodes, 
 
 
 async def test_who_serves_and_how_many_places_each_has_is_seen_by_all(nodes: Nodes, slow_beats: None) -> None:
-    ada, _ = await nodes.open(ADA), await nodes.open(BOB)
+    ada, bob = await nodes.open(ADA), await nodes.open(BOB)
     await reached(ada, HERE)
-    assert (
-        nodes.says("SELECT string_agg(id || serves || places, ' ' ORDER BY id) FROM nodes_seen") == "a11 b10"
-    )
+    nodes.says("UPDATE serving_until SET works = 3 WHERE node = 'b' RETURNING 1")
+    found = [
+        (one.id, one.serves, one.together, one.channels, one.works) for one in await ada.read(known.seen)
+    ]
+    assert found == [("a", True, True, 1, 0), ("b", True, True, 0, 3)]
+    await bob.close()
+    nodes.says("UPDATE placements SET node = 'b' RETURNING 1")  # nobody took it yet
+    assert [(one.serves, one.channels) for one in await ada.read(known.seen)] == [(True, 0), (False, 0)]
 
 
 async def test_whoever_holds_a_place_is_told_that_something_came_for_it(
@@ -318,7 +337,7 @@ async def test_who_was_seen_to_be_over_renews_no_more_however_late_all_hear_of_i
     ada = await nodes.open(ADA)
     nodes.says("UPDATE serving_until SET until = 0 WHERE node = 'a' RETURNING 1")
     with leases_connection(nodes) as connection:
-        values = {"id": "a", "name": "ada", "epoch": 1, "ms": 6000, "grace": 2000}
+        values = {"id": "a", "name": "ada", "epoch": 1, "ms": 6000, "grace": 2000, "works": 0}
         assert connection.execute(leases.SERVES.renew.encode(), values).fetchone() is None
     await busy(ada, HERE)  # nobody has taken what it holds: this was before that
 
