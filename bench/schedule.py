@@ -20,6 +20,7 @@ from host.mailbox.rows import NewMessage
 from host.mailbox.tasks import Task
 from host.registry import sessions
 from host.registry.db import HostDB
+from host.registry.errands import Errands
 from host.registry.port import Statements
 from host.registry.sessions import Session, Sessions
 from host.schedule import index
@@ -67,7 +68,7 @@ async def _measure(scratch: Path) -> list[Figure]:
         if len(woken) == DUE:
             all_woken.set()
 
-    scheduler = Scheduler(db, registry, mailboxes, wake, clock.now)
+    scheduler = Scheduler(db, registry, mailboxes, wake, clock.now, Errands(db))
     found = await db.write(lambda connection: _fill(connection, registry))
     due, chat = found[:DUE], found[DUE]
     await asyncio.gather(*(mailboxes.use(s, _put_task) for s in (*due, chat)))

@@ -229,7 +229,7 @@ def assemble(
         state,
         ordered,
         service,
-        TakingUp(swept, sweep, now, ordered.forgetting.catch_up),
+        TakingUp(swept, sweep, now, ordered.forgetting.catch_up, service.handing.resume),
         Hearing(db),
     )
 
@@ -280,7 +280,7 @@ def _ordered(
     forgetting = Forgetting(records, hands, own.installation, feeding, parts.now)
     ways = {"reload": reloading.ordered, "pause": pausing.ordered, "forget": forgetting.ordered}
     ways["channel"] = functools.partial(channels.ordered, supervisor, languages)
-    orders = Orders(records.db, records.sessions, supervisor, followers.desk, pausing, ways)
+    orders = Orders(records.db, records.sessions, supervisor, followers.desk, pausing, ways, records.errands)
     packer = _packer(settings, records, supervisor, onward, parts.now)
     return Ordered(orders, reloading, pausing, forgetting), Upkeep(pruner, feeding, packer)
 
@@ -365,9 +365,9 @@ def _schedule(
     masks: Masks,
     now: Callable[[], int],
 ) -> tuple[Scheduler, Desk, Titles, Actions]:
-    scheduler = Scheduler(records.db, records.sessions, records.mailboxes, due, now)
+    scheduler = Scheduler(records.db, records.sessions, records.mailboxes, due, now, records.errands)
     homes = Homes(settings, records, Readers(settings, records.db, bots))
-    trials = Trials(homes, records.mailboxes, bots, due, now)
+    trials = Trials(homes, records, bots, due, now)
     desk = Desk(scheduler, homes, trials, records, settings, now)
     tasks = TaskActions(scheduler, homes, records.db, records.mailboxes, settings.config.host.zone, now)
     titles, known = Titles(settings, bots, masks, now, records.db), dict.fromkeys(KINDS, tasks.prepared)

@@ -109,9 +109,11 @@ class Handing:
         return _line(called(before[0]), called(agent))
 
     async def resume(self) -> None:
-        """What an earlier life of the host was ordered and did not carry out."""
+        """What an earlier life of the host was ordered and did not carry out, where the thread is this node's."""
         for id_, kept in await self._db.read(lambda connection: held.beginning(connection, KEPT)):
             thread = inbox.event_of(kept).address
+            if not self._db.holding.has(thread):
+                continue
             before = await self._db.read(_asking_of(thread))
             if before is None:
                 await self._db.write(_forgetting(id_))

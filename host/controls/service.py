@@ -171,16 +171,17 @@ class Service:
 
     async def overview(self, viewer: Viewer) -> Overview:
         seen = await self._sight(viewer)
+        running, waiting = await self._at_work.everywhere(seen)
         return Overview(
-            running=await self._at_work.running(seen),
-            waiting=sum(seen.sees(one.scope, one.address) for one in self._parts.supervisor.waiting()),
+            running=running,
+            waiting=waiting,
             tasks=await self._desk.tasks(viewer, seen),
             spent=await self._spent(viewer, seen),
             failures=await self._db.read(lambda connection: history.failures(connection, seen)),
         )
 
     async def running(self, viewer: Viewer) -> Sequence[Running]:
-        return await self._at_work.running(await self._sight(viewer))
+        return (await self._at_work.everywhere(await self._sight(viewer)))[0]
 
     async def usage(self, viewer: Viewer) -> Spent:
         return await self._spent(viewer, await self._sight(viewer))

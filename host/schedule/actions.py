@@ -166,11 +166,18 @@ class TaskActions:
         found: list[tasks.Task] = []
         for home in await self._scheduler.sessions(ids):
             try:
-                listed = await self._mailboxes.use(home, lambda writer: writer.tasks.all())
+                listed = await self._all_of(home)
             except SessionError:
                 continue
             found += [task for task in listed if task.made_in == session.id]
         return found
+
+    async def _all_of(self, home: Session) -> list[tasks.Task]:
+        """Where another node has its file, as they were copied last."""
+        if self._db.holding.has(home.address):
+            return await self._mailboxes.use(home, lambda writer: writer.tasks.all())
+        copied = await self._db.read(lambda connection: index.copies_of(connection, home.id))
+        return [task for one in copied if (task := tasks.copied(one)) is not None]
 
 
 def _apply(writer: InboundWriter, order: Order, now: int) -> str:

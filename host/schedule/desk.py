@@ -196,10 +196,17 @@ class Desk:
         found = await self._scheduler.sessions([home.session_id]) if home is not None else []
         if not found or not sight.sees(found[0].scope, found[0].address):
             raise Forbidden(NO_SUCH_TASK)
-        task = await self._mailboxes.use(found[0], lambda writer: writer.tasks.get(task_id))
+        task = await self._task(found[0], task_id)
         if task is None or task.state == "cancelled":
             raise Forbidden(NO_SUCH_TASK)
         return found[0], task
+
+    async def _task(self, session: Session, task_id: str) -> Task | None:
+        """As its file has it; where another node has that, as it was copied last."""
+        if self._db.holding.has(session.address):
+            return await self._mailboxes.use(session, lambda writer: writer.tasks.get(task_id))
+        copied = await self._db.read(lambda connection: index.copies_of(connection, session.id))
+        return next((task for one in copied if (task := tasks.copied(one)) and task.id == task_id), None)
 
     def _seen(
         self, connection: Statements, rows: Sequence[Row]
@@ -208,7 +215,8 @@ class Desk:
         ids = json.dumps(list(dict.fromkeys(str(row[0]) for row in rows)))
         found = self._registry.load(connection, "id IN (SELECT value FROM json_each(?))", (ids,))
         known = {session.id: session for session in found}
-        ahead = [str(id_) for id_, at, copy in rows if at == 0 or copy is None]
+        here = {id_ for id_, session in known.items() if self._db.holding.has(session.address)}
+        ahead = [str(id_) for id_, at, copy in rows if (at == 0 or copy is None) and str(id_) in here]
         changing = dict.fromkeys(ahead[:MOST_CHANGING])
         copies = [
             (str(id_), str(copy)) for id_, _, copy in rows if copy is not None and str(id_) not in changing

@@ -84,6 +84,12 @@ def home(connection: Statements, task_id: str) -> Home | None:
     return None if row is None else Home(str(row[0]), str(row[1]))
 
 
+def copies_of(connection: Statements, session_id: str) -> list[str]:
+    """Of its tasks, as they were when they were looked at last."""
+    rows = connection.execute("SELECT task FROM task_copies WHERE session_id = ?", (session_id,)).fetchall()
+    return [str(task) for (task,) in rows]
+
+
 def sessions_of(connection: Statements, made_in: str = "") -> list[str]:
     """The sessions that have tasks: all, or those with tasks that one session asked for."""
     if not made_in:

@@ -24,11 +24,13 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Mailboxes
 from host.mailbox.tasks import ITEM_ERRORS, Task
 from host.registry import awaiting, notices, sessions, standing
+from host.registry.errands import Errands
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
+from host.registry.reaching import reached
 from host.registry.sessions import Session, Sessions
 from host.registry.standing import Ended
-from host.schedule import changes, ended, index
+from host.schedule import carried, changes, ended, index
 from host.schedule.orders import Order
 from host.words import as_it_is, say
 from sessiondb import SessionError
@@ -63,7 +65,10 @@ class Scheduler:
         mailboxes: Mailboxes,
         wake: Callable[[Session], None],
         now: Callable[[], int],
+        errands: Errands,
     ) -> None:
+        self._errands = errands
+        errands.ways[carried.KIND] = self._asked_to
         self._db = db
         self._registry = registry
         self._mailboxes = mailboxes
@@ -236,7 +241,21 @@ class Scheduler:
         # The timer finds the lowered bound, looks and raises it.
 
     async def carry_out(self, session: Session, order: Order) -> str:
-        """An order from outside of the session's own file, once. Raises `ScheduleError`, `sessiondb.SessionError`."""
+        """An order from outside of the session's own file, once, by the node that holds its channel. Raises `ScheduleError`,
+        `sessiondb.SessionError`."""
+        body = carried.written(session.id, order) if self._errands.are_needed else ""
+        answer = await self._errands.ask(session.address, carried.KIND, body, again=True)
+        return await self._carry_out(session, order) if answer is None else carried.outcome(answer)
+
+    async def _asked_to(self, body: str) -> str:
+        id_, order = carried.read(body)
+        try:
+            [session] = await self.sessions([id_])
+            return carried.answer(await self.carry_out(session, order), ok=True)
+        except ScheduleError as error:
+            return carried.answer(error.text, ok=False)
+
+    async def _carry_out(self, session: Session, order: Order) -> str:
         now = self._now()
         async with self.changing(session, order):
             ok, text = await self._mailboxes.use(session, lambda w: changes.carry_out_once(w, order, now))
@@ -245,7 +264,10 @@ class Scheduler:
         return text
 
     async def declare(self, session: Session, order: Order) -> None:
-        """An order that holds however often it is given. Raises as `carry_out` does."""
+        """An order that holds however often it is given, where its channel is not another node's: every node gives the same.
+        Raises as `carry_out` does."""
+        if not await reached(self._db, session.address):
+            return
         now = self._now()
         async with self.changing(session, order):
             await self._mailboxes.use(session, lambda writer: _declare(writer, order, now))

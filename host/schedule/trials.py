@@ -9,12 +9,15 @@ answered as any message is. While it runs no other begins, so that a second pres
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pydantic import TypeAdapter
+
 from host.governance import words
 from host.mailbox.inbound import InboundWriter
-from host.mailbox.open import Mailboxes
+from host.mailbox.open import Records
 from host.mailbox.rows import NewMessage
 from host.ports.bot import Bots, DeliveryError, OpensDirect
 from host.ports.controls import Forbidden, NotNow
@@ -22,9 +25,11 @@ from host.ports.events import Viewer
 from host.registry import sessions, trials
 from host.registry.sessions import Session
 from host.schedule.homes import Homes
-from host.words import moment, say
+from host.words import Sentence, as_it_is, moment, say
 from sessiondb import content
+from sessiondb.records import Address
 
+TRY = "try"
 NOBODY = say("I cannot write to you directly here, where alone it would be said.")
 UNREACHABLE = say(
     "I cannot write to you directly right now: allow direct messages from me, or try again in a minute."
@@ -49,13 +54,15 @@ class Trials:
     def __init__(
         self,
         homes: Homes,
-        mailboxes: Mailboxes,
+        records: Records,
         bots: Bots,
         wake: Callable[[Session], None],
         now: Callable[[], int],
     ) -> None:
         self._homes = homes
-        self._mailboxes = mailboxes
+        self._mailboxes = records.mailboxes
+        self._errands = records.errands
+        self._errands.ways[TRY] = self._asked_to
         self._bots = bots
         self._wake = wake
         self._now = now
@@ -69,6 +76,8 @@ class Trials:
             place = await bot.direct(viewer.address, person)
         except DeliveryError as error:
             raise NotNow(UNREACHABLE) from error
+        if (answer := await self._asked(place, viewer, agent, tried)) is not None:
+            return answer
         own = place._replace(thread_id=trials.thread(tried.id))
         scope = sessions.scope_name("dm", place, person)
         session = await self._homes.conversation(agent, own, scope, now)
@@ -97,6 +106,30 @@ class Trials:
             " post nowhere else; whatever else its tools do is done.",
             title=words.name(tried.title),
         )
+
+    async def _asked(self, place: Address, viewer: Viewer, agent: str, tried: Tried) -> Sentence | None:
+        """Of whoever holds their direct messages; None where it is this node."""
+        if not self._errands.are_needed:
+            return None
+        said = await self._errands.ask(place, TRY, _WANTED.dump_json((viewer, agent, tried)).decode())
+        if said is None:
+            return None
+        found = json.loads(said)
+        text = Sentence.unpacked(found["text"])
+        if found["refused"]:
+            raise (NotNow if found["refused"] == "now" else Forbidden)(text)
+        return text
+
+    async def _asked_to(self, body: str) -> str:
+        viewer, agent, tried = _WANTED.validate_json(body)
+        try:
+            text, refused = as_it_is(await self.begin(viewer, agent, tried)), ""
+        except Forbidden as error:
+            text, refused = as_it_is(error.args[0]), "now" if isinstance(error, NotNow) else "ever"
+        return json.dumps({"text": text.packed(), "refused": refused})
+
+
+_WANTED: TypeAdapter[tuple[Viewer, str, Tried]] = TypeAdapter(tuple[Viewer, str, Tried])
 
 
 def _begun(writer: InboundWriter, new: NewMessage) -> bool:

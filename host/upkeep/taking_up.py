@@ -32,8 +32,11 @@ class TakingUp:
         sweep: Sweep,
         now: Callable[[], int],
         has_upkeep: Callable[[], Coroutine[Any, Any, None]],
+        resume: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
-        """`parts`: who goes on with it. `has_upkeep`: what is begun once this node does what one is to do for all."""
+        """`parts`: who goes on with it. `has_upkeep`: what is begun once this node does what one is to do for all. `resume`: how
+        threads are given to another agent that were to be."""
+        self._resume = resume
         self._parts = parts
         self._sweep = sweep
         self._db = parts.records.db
@@ -101,6 +104,7 @@ class TakingUp:
         for session in await self._db.read(self._parts.records.sessions.here):
             if session.address[:3] in new and self._parts.scheduler.has_tasks(session):
                 await self._recovered(session)
+        await self._resume()
 
     def _with_unstored(self, connection: Statements) -> list[Session]:
         found = [

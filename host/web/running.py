@@ -148,8 +148,7 @@ class Now:
             return orders.put(connection, "stop", id_, now)
 
         number = await self._page.db.write(job)
-        await self._house.ordered.orders.obey()
-        outcome = await self._page.db.read(lambda connection: orders.outcome(connection, number))
+        outcome = await self._house.ordered.orders.outcome(number)
         return {"stopped": "Stopped."}.get(outcome, "Nothing was running there.")
 
 

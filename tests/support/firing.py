@@ -13,6 +13,7 @@ from host.mailbox.missed import Policy
 from host.mailbox.open import Mailboxes
 from host.registry import sessions
 from host.registry.db import HostDB
+from host.registry.errands import Errands
 from host.registry.notices import Notice
 from host.registry.sessions import Session, Sessions
 from host.schedule.orders import Limits, One, Order, Wish
@@ -70,7 +71,9 @@ class Life:
         self.registry = registry
         self.mailboxes = mailboxes
         self.woken: list[str] = []
-        self.scheduler = Scheduler(db, registry, mailboxes, lambda s: self.woken.append(s.id), clock.now)
+        self.scheduler = Scheduler(
+            db, registry, mailboxes, lambda s: self.woken.append(s.id), clock.now, Errands(db)
+        )
 
     async def owed(self, session: Session) -> list[Notice]:
         """What people are going to be told: the session's file owes it until a look has handed it over."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from host.app import Host
+from host.ports.controls import Forbidden, TaskOrder
+from host.ports.events import Author, Viewer
 from host.registry import errands
+from sessiondb.records import Address
 from tests.fakes.slack import FakeSlack, Message
 from tests.support.postgres import Server
 from tests.support.slack_nodes import WITHIN, Nodes
@@ -16,6 +22,28 @@ from tests.support.tasking import call
 
 HOLDERS = "SELECT count(DISTINCT node) FROM placements"
 ASKS = "which\n" + call("ask_user_question", question="Which?", options=["red", "blue"])
+
+
+DAILY = {"title": "News", "prompt": "news", "cron": "0 9 * * *"}
+ORDERED = "INSERT INTO orders (kind, session_id, body, created_at) VALUES ('task', '', '{}', 1) RETURNING id"
+
+
+def viewer(nodes: Nodes) -> Viewer:
+    ann = Author(nodes.ann.id, "ann")
+    return Viewer(ann, Address("slack", nodes.slack.team_id, nodes.channel.id), "public")
+
+
+async def until_said(server: Server, url: str, sql: str, wanted: str) -> None:
+    async with asyncio.timeout(WITHIN):
+        while await asyncio.to_thread(server.says, url, sql) != wanted:  # noqa: ASYNC110 - of which nobody tells
+            await asyncio.sleep(0.05)
+
+
+async def until_seen(host: Host, nodes: Nodes, *, paused: bool) -> None:
+    """As its file was copied last: a moment later."""
+    async with asyncio.timeout(WITHIN):
+        while [one.paused for one in await host.controls.tasks(viewer(nodes))] != [paused]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -38,7 +66,7 @@ async def test_whatever_people_do_is_done_once_by_the_node_that_holds_the_channe
     async with nodes.serves("ada"):
         [said] = await nodes.answered(nodes.ask("one"))
         assert "one" in said
-        async with nodes.serves("bob", 2):
+        async with nodes.serves("bob", 2) as bob:
             nodes.comes_to(1)
             [said] = await nodes.answered(nodes.ask("two"))
             assert "two" in said
@@ -53,6 +81,21 @@ async def test_whatever_people_do_is_done_once_by_the_node_that_holds_the_channe
                 typed = nodes.ask(order)
                 [said] = await nodes.answered(typed)
                 assert answer.strip("*") in said
+            # A task that is Ada's, ordered and seen here.
+            await nodes.answered(nodes.ask("later\n" + call("schedule_task", **DAILY)))
+            id_ = postgres.says(nodes.url, "SELECT task_id FROM due WHERE task_id LIKE 't%'")
+            told = await bob.controls.order(viewer(nodes), id_, TaskOrder.PAUSE)
+            assert "paused" in told.lower()
+            await until_seen(bob, nodes, paused=True)
+            with pytest.raises(Forbidden, match="cannot be done"):
+                await bob.controls.order(viewer(nodes), id_, TaskOrder.PAUSE)
+            # What the command line orders is done by one of both, once.
+            ordered = ORDERED.format(json.dumps({"order": "resume", "task": id_}))
+            number = postgres.says(nodes.url, ordered).split()[0]
+            await until_said(
+                postgres, nodes.url, f"SELECT outcome <> '' FROM orders WHERE id = {number}", "t"
+            )
+            await until_seen(bob, nodes, paused=False)
             # What its person is told by the acknowledgement.
             slack.slash(ann, channel, "/dovecote", "status")
             await slack.wait_until(lambda: slack.ephemerals(ann), WITHIN)
