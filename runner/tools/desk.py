@@ -47,9 +47,7 @@ class Desk:
         os.environ.pop(SOCKET, None)
         if self._server is not None:
             self._server.close()
-        from shutil import rmtree
-
-        await asyncio.to_thread(rmtree, self._folder, ignore_errors=True)
+            await asyncio.to_thread(_remove, self._folder)
 
     def turn(self, toolbox: Toolbox | None) -> None:
         """The turn that runs from now on; what was called for the one before ends with it."""
@@ -96,6 +94,18 @@ class Desk:
             raise
         finally:
             self._calls.discard(call)
+
+
+def _remove(folder: Path) -> None:
+    """What it holds is the socket, unless somebody in the container put something beside it."""
+    try:
+        for name in folder.iterdir():
+            name.unlink()
+        folder.rmdir()
+    except OSError:
+        from shutil import rmtree
+
+        rmtree(folder, ignore_errors=True)
 
 
 def _own_folder() -> Path:

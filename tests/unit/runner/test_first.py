@@ -18,6 +18,25 @@ ring = "import ctypes, sys; c = ctypes.CDLL(None, use_errno=True); print(c.sysca
 for number in (425, 426, 427, 39):
     os.spawnlp(os.P_WAIT, sys.executable, sys.executable, "-c", ring.format(number))
 """
+WITHOUT_TLS = """
+import sys
+from runner import first
+first.without_tls()
+import asyncio
+from runner import __main__
+assert "ssl" not in sys.modules and "_ssl" not in sys.modules
+async def talk():
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    assert await reader.read() == b""
+    process = await asyncio.create_subprocess_exec("true")
+    assert await process.wait() == 0
+    writer.close()
+    server.close()
+asyncio.run(talk())
+import ssl
+print(ssl.create_default_context().check_hostname)
+"""
 WAIT = """
 import os, signal, sys
 from runner import first
@@ -41,6 +60,11 @@ def test_no_child_makes_an_io_uring_and_other_calls_are_untouched() -> None:
 
     assert rings == [f"-1 {errno.ENOSYS}"] * 3
     assert not other.startswith("-1")
+
+
+def test_a_loop_without_tls_does_all_else_and_who_asks_for_ssl_gets_it() -> None:
+    done = run(WITHOUT_TLS)
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ settings = Settings(SessionFolder(Path("/nowhere")), Path("/nowhere"), Path("/no
 make(settings)
 Kit(settings, None)
 from runner.formatter import PromptMessage, prompt
-prompt([PromptMessage("m", "chat", True, 1, "U", content.Chat("hello <you>", "Ada"))])
+prompt([PromptMessage("m", "chat", True, 1, "U", content.Chat("hello <you>", "Ada", zone="UTC"))])
 resident = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmRSS"))
 ours = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("runner", "sessiondb")]
 held = {id(held): held for module in ours for held in vars(module).values()}.values()
