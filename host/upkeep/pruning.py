@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from host.mailbox import copies, ledger, questions, remaking
+from host.mailbox import copies, ledger, questions, remaking, spaces
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
-from host.registry import asked, events, judgements
+from host.registry import asked, events, judgements, packs
 from host.registry.holding import UNHELD
 from host.registry.notices import FORGETTABLE
 from host.registry.port import Statements
@@ -263,6 +263,9 @@ def _nobodys(connection: Statements, *, before: int) -> int:
     found = connection.execute(_LEFT, (before, PORTION)).fetchall()
     for (id_,) in found:
         copies.drop(connection, str(id_))
+        for header in packs.of_session(connection, str(id_)):
+            if header.place != spaces.work(str(id_)):  # what an agent made there stays for good
+                packs.drop(connection, header.place)
     return len(found)
 
 

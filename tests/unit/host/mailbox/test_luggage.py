@@ -218,7 +218,21 @@ async def test_a_runner_that_begins_while_a_folder_is_packed_is_not_taken_to_be_
         assert postgres.says(url, "SELECT at_rest FROM packed") == "0"
         assert ada.luggage.stirred() == [PLACE]
         monkeypatch.undo()
+        write = ada.db.write
+
+        async def just_after(job: Callable[[Statements], object]) -> object:
+            done = await write(job)
+            if done is True:  # it was taken to be at rest, and is not by now
+                await ada.luggage.take_over(PLACE)
+            return done
+
+        monkeypatch.setattr(ada.db, "write", just_after)
         assert await ada.keep()
+        assert postgres.says(url, "SELECT at_rest FROM packed") == "0"
+        assert ada.luggage.stirred() == [PLACE]
+        monkeypatch.undo()
+        assert await ada.keep()
+        assert postgres.says(url, "SELECT at_rest FROM packed") == "1"
         assert ada.luggage.stirred() == []
 
 

@@ -79,6 +79,10 @@ async def test_one_node_prunes_what_all_share_and_each_the_conversations_whose_f
         await conversation(nodes, ada, channel, node)
     await conversation(nodes, ada, "C4", "gone", f"busy = 0, active_at = {NOW}")
     nodes.says("INSERT INTO mailbox_copies SELECT id, 'step', 1, '', 'x' FROM sessions RETURNING 1")
+    nodes.says(
+        "INSERT INTO packed (place, session_id, node, taken_at) SELECT 'sessions/' || id || '/' || part, id, node, 1"
+        " FROM sessions, (VALUES ('work'), ('inbound/files/m1')) AS parts (part) WHERE node = 'gone' RETURNING 1"
+    )
     nodes.says(HELD_BACK)
     (of_bob, bobs), (of_ada, adas) = pruner(bob, tmp_path / "bob"), pruner(ada, tmp_path / "ada")
     await of_bob.round()
@@ -90,6 +94,8 @@ async def test_one_node_prunes_what_all_share_and_each_the_conversations_whose_f
     assert nodes.says("SELECT count(*) FROM held") == "0"
     left = "SELECT string_agg(platform_id, ' ' ORDER BY platform_id) FROM sessions JOIN mailbox_copies ON session_id = id"
     assert nodes.says(left) == "C1 C2 C4"
+    packed = "SELECT string_agg(platform_id || split_part(place, '/', 3), ' ' ORDER BY platform_id, place)"
+    assert nodes.says(f"{packed} FROM packed JOIN sessions ON session_id = id") == "C3work C4inbound C4work"
     # Nobody is told anything in a channel for it.
     assert nodes.says("SELECT count(*) FROM notices") == "0"
 
