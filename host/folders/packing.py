@@ -100,7 +100,7 @@ def pack(root: Path, file: BinaryIO, most: int) -> Packed:
             files += 1
             size += _size(entry.found) if _identity(entry.found) not in names else 0
             if size > most or files > MOST_FILES:
-                raise TooLarge(f"more than {most} bytes or {MOST_FILES} files")
+                raise TooLarge(f"more than {MOST_FILES} files" if files > MOST_FILES else "")
             left += not _put(out, entry, names)
     return Packed(told.digest, size, left)
 

@@ -223,8 +223,8 @@ class Luggage:
             if seen.size > self._most:
                 raise TooLarge
             taken = await self._packed(header, taken_at)
-        except TooLarge:
-            why = f"more than {self._most // MIB} MiB"
+        except TooLarge as error:
+            why = str(error) or f"more than {self._most // MIB} MiB"
             if header.left_out != why or place not in self.left:
                 await self._miss(place, why)
             self.left[place] = header.taken_at if header.serial else 0

@@ -98,11 +98,24 @@ def test_a_look_sees_each_change_and_nothing_else(tmp_path: Path) -> None:
     assert packing.look(tmp_path / "nowhere") == packing.Look("", 0, 0)
 
 
-def test_what_is_too_large_is_not_packed_however_little_of_it_is_on_the_disk(tmp_path: Path) -> None:
+def test_what_is_too_large_is_not_packed_however_little_of_it_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(1 << 40)
     with pytest.raises(TooLarge):
         packed(tmp_path)
+    monkeypatch.setattr(packing, "MOST_FILES", 2)
+    root = filled(tmp_path / "many")
+    for refused in (packing.look, packed):
+        with pytest.raises(TooLarge, match="more than 2 files"):
+            refused(root)
+    monkeypatch.undo()
+    made = io.BytesIO(packed(root))
+    monkeypatch.setattr(packing, "MOST_FILES", 2)
+    (tmp_path / "again").mkdir()
+    with pytest.raises(Broken, match="more files than it may"):
+        packing.unpack(made, tmp_path / "again", MOST)
 
 
 def test_links_are_not_followed_and_files_that_change_while_they_are_read_keep_their_length(
