@@ -6,7 +6,6 @@ Jobs on the connection, of the viewer and of what the call names first.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from host.controls import why
 from host.controls.carrying import Find
@@ -54,7 +53,7 @@ def message(connection: Statements, viewer: Viewer, named: str) -> Address | Non
     """Of one that the inbox has; the conversation asked from, for its last one."""
     if not named.strip():
         return viewers(connection, viewer, None)
-    found = why.find(connection, Path(), named.strip())
+    found = why.recorded(connection, named.strip())
     return address_of(connection, found[0].session_id) if len(found) == 1 else None
 
 

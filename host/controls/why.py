@@ -57,10 +57,16 @@ class Found:
 
 
 def find(connection: Statements, data: Path, name: str) -> list[Found]:
-    """By its id, its platform's id, the beginning of its id, or the platform's id of a post that answers it.
+    """As `recorded`. What no platform sent, a task's run, and what stands there from before the ledger are looked for in the
+    sessions' own files."""
+    found = recorded(connection, name)
+    if found or len(name) < SHORTEST_PREFIX:
+        return found
+    return list(islice(_found_in_sessions(connection, data, name), MOST_FOUND))
 
-    What no platform sent, a task's run, and what stands there from before the ledger are looked for in the sessions' own files.
-    """
+
+def recorded(connection: Statements, name: str) -> list[Found]:
+    """By its id, its platform's id, the beginning of its id, or the platform's id of a post that answers it."""
     rows = connection.execute(_BY_ID, {"name": name}).fetchall()
     if not rows and len(name) >= SHORTEST_PREFIX:
         rows = connection.execute(
@@ -72,9 +78,7 @@ def find(connection: Statements, data: Path, name: str) -> list[Found]:
             for answered in ledger.answered_by(connection, name)
             for row in connection.execute(_BY_ID, {"name": answered}).fetchall()
         ]
-    if rows or len(name) < SHORTEST_PREFIX:
-        return _folded(connection, [_found(*row) for row in rows])
-    return list(islice(_found_in_sessions(connection, data, name), MOST_FOUND))
+    return _folded(connection, [_found(*row) for row in rows])
 
 
 def _folded(connection: Statements, found: list[Found]) -> list[Found]:
