@@ -69,15 +69,19 @@ class Stores:
     def add(self, session: Session, entry: Entry) -> None:
         """Stores what was just admitted, soon. Nothing overtakes from memory what the inbox has from before, be it that its
         file was made again just now, or that the inbox is being read: that look may have been before this entry. What is
-        another node's that one is told of."""
+        another node's that one is told of; of what is held here another may have taken in something before."""
         if not self._db.holding.has(session.address):
             self.hand_on(session)
         elif session.id in self._replaying:
             self._missed.add(session.id)
-        elif session.id in self._behind or session.made != self._made.get(session.id, 0):
+        elif self._db.holding.is_shared or session.id in self._behind or self._is_made_again(session):
             self.replay(session)
         else:
             self._enter(session, [entry])
+
+    def _is_made_again(self, session: Session) -> bool:
+        """Since the inbox was last read for its file."""
+        return session.made != self._made.get(session.id, 0)
 
     def hand_on(self, session: Session) -> None:
         """To whoever has the place; this node takes it where nobody has. Lost, the next look of either finds it in the inbox."""
