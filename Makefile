@@ -61,7 +61,7 @@ FIRST_SEED ?= 1
 
 # Hours of faults on a virtual clock, from numbered seeds; the same seed is the same run.
 simulate: $(READY)
-	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST_SEED)
+	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST_SEED) $(if $(SEVERAL),--several)
 
 NODES ?= 3
 

@@ -7,9 +7,17 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 
+from tests.simulation.outcome import Outcome
 from tests.simulation.pool import outcomes
 from tests.simulation.run import run
+
+
+def _of_several() -> Callable[[int], Outcome]:
+    from tests.simulation.nodes.run import run as run_several
+
+    return run_several
 
 
 def main() -> int:
@@ -18,12 +26,13 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--briefly", action="store_true", help="of a violated seed only what it violated")
+    parser.add_argument("--several", action="store_true", help="of several nodes on one database")
     arguments = parser.parse_args()
     begun = time.monotonic()
     failed: list[int] = []
     counted: Counter[str] = Counter()
     seeds = range(arguments.first, arguments.first + arguments.seeds)
-    for outcome in outcomes(run, seeds, arguments.workers):
+    for outcome in outcomes(_of_several() if arguments.several else run, seeds, arguments.workers):
         counted += outcome.counted
         if outcome.violations:
             failed.append(outcome.seed)

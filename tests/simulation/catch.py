@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 from collections.abc import Container, Iterable, Iterator
@@ -11,13 +12,16 @@ from itertools import islice
 from pathlib import Path
 
 from tests.simulation import holes, spoiled
-from tests.simulation.mutants import MUTANTS
+from tests.simulation.mutants import MUTANTS, Make
+from tests.simulation.nodes import THERE
 from tests.simulation.outcome import Outcome
 from tests.simulation.pool import outcomes
 from tests.simulation.run import run
 
 for module in (holes, spoiled):
     assert module, "its mutants register themselves"
+if THERE:
+    importlib.import_module("tests.simulation.nodes.mutants")
 
 RECORD = Path(__file__).with_name("caught.json")
 WANTED = 3  # seeds that notice a mutant
@@ -26,20 +30,29 @@ LONGEST = 3600.0  # s for one mutant
 
 
 @cache
-def clean(seed: int, conditions_of: str = "") -> bool:
+def clean(seed: int, conditions_of: str = "", *, several: bool = False) -> bool:
     """Whether nothing is broken without a mutant, under the same conditions."""
-    return not run(seed, MUTANTS[conditions_of].unharmed if conditions_of else None).violations
+    made = MUTANTS[conditions_of].unharmed if conditions_of else None
+    return not _run(seed, made, several=several).violations
+
+
+def _run(seed: int, make: Make | None, *, several: bool) -> Outcome:
+    if several:
+        from tests.simulation.nodes.run import run as run_several
+
+        return run_several(seed, make)
+    return run(seed, make)
 
 
 def notices(name: str, seed: int, held: Container[int] = ()) -> Outcome | None:
     """The outcome, if the seed notices the mutant by the law that it breaks and is clean without it, as those of `held` are
     known to be."""
     mutant = MUTANTS[name]
-    outcome = run(seed, mutant.make)
+    outcome = _run(seed, mutant.make, several=mutant.several)
     if mutant.law not in outcome.laws:
         return None
     under = name if mutant.conditions is not None else ""
-    return outcome if (not under and seed in held) or clean(seed, under) else None
+    return outcome if (not under and seed in held) or clean(seed, under, several=mutant.several) else None
 
 
 def catching(name: str, first: Iterable[int] = (), held: Container[int] = ()) -> Iterator[int]:

@@ -216,6 +216,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if task is not None:
             asyncio.tasks._enter_task(self, task)
 
+    def hold(self, owner: object) -> None:
+        """Its callbacks wait until it is let go."""
+        self._paused.add(owner)
+
+    def let_go(self, owner: object) -> None:
+        self._paused.discard(owner)
+        self._ready.extendleft(reversed(self._aside))
+        self._aside.clear()
+
     def _go_on(self) -> None:
         while self._rested:
             self._rested.popleft().switch()

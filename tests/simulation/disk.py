@@ -210,6 +210,14 @@ class Disk(apsw.VFS):
                     names[f"{to}{suffix}"] = inode
                     inode.marker = to if inode.marker else ""
 
+    def removed(self, path: str) -> None:
+        """A database, or all in a folder."""
+        for names in (self._names, self._durable):
+            for name in [
+                name for name in names if name == path or (path.endswith("/") and name.startswith(path))
+            ]:
+                del names[name]
+
     def ruin(self, path: str, how: str) -> None:
         """Somebody removes a database, or something writes into it; whoever has it open goes on with what they have."""
         inode = self._names.get(path)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from host.runners.launch.base import LaunchError, Runner, RunnerSpec
 from runner.inbound import InboundReader
+from runner.leash import LOOK
 from runner.loop import AgentLoop
 from runner.maintain import maintain
 from runner.outbound import OutboundWriter, Superseded
@@ -19,7 +20,7 @@ from runner.tools import standard
 from runner.tools.schedule import Schedule
 from runner.tools.tool import Tool
 from runner.watch import FileWatch
-from sessiondb import Damaged, SessionError
+from sessiondb import Damaged, SessionError, lease
 from sessiondb.contract import DAMAGED
 from sessiondb.signals import RunnerLock, beat
 from tests.simulation.outcome import Law
@@ -178,6 +179,8 @@ async def _life(engine: Engine, runner: SimRunner, spec: RunnerSpec) -> None:
         "DOVECOTE_SHARED": str(spec.shared),
     }
     settings = Settings.from_environment(environment)
+    if environment.get("DOVECOTE_LEASED"):
+        start_thread(_leashed(spec), "leash")
     await asyncio.sleep(0.2)
     lock = RunnerLock.acquire(spec.folder.runner_lock) if engine.locks else None
     if engine.locks and lock is None:
@@ -200,6 +203,18 @@ async def _life(engine: Engine, runner: SimRunner, spec: RunnerSpec) -> None:
     if process is not None and process.alive:
         runner.end(code)
         process.die(f"exit {code}")
+
+
+async def _leashed(spec: RunnerSpec) -> None:
+    """As `runner.leash` has it."""
+    while True:
+        left = lease.left(spec.folder.lease)
+        if left <= 0:
+            break
+        await asyncio.sleep(min(left, LOOK))
+    process = current()
+    if process is not None and process.alive:
+        process.die("its lease is over")
 
 
 async def _serve(engine: Engine, runner: SimRunner, settings: Settings) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -43,7 +44,13 @@ class Said:
 class People:
     """Plans everything at the start; only answers to questions are given as questions appear."""
 
-    def __init__(self, chance: random.Random, platform: Platform, messages: int) -> None:
+    def __init__(
+        self,
+        chance: random.Random,
+        platform: Platform,
+        messages: int,
+        places: Sequence[tuple[str, str]] = PLACES,
+    ) -> None:
         self._chance = chance
         self._platform = platform
         self._seed = chance.getrandbits(32)
@@ -53,7 +60,7 @@ class People:
         self._rough = random.Random(f"{self._seed}-rough").random() < 0.25  # much of what they ask for fails
         # Now and then everybody speaks at one place, and at once.
         crowd = chance.random() < 0.3
-        self._places = (chance.choice(PLACES),) if crowd else PLACES
+        self._places = (chance.choice(places),) if crowd else places
         self._pauses = (0.0, 0.05, 0.5, 0.5, 2.0) if crowd else (0.0, 0.05, 0.5, 3.0, 12.0)
         platform.on_question = self._asked
         self.stops = chance.random() < 0.2

@@ -48,16 +48,18 @@ from tests.simulation.world import World
 
 LONG_ENOUGH = 3600.0  # s; what is tried again for hours is not what a mutant is about
 
-Make: TypeAlias = Callable[[World], list[Patch]]
+Make: TypeAlias = Callable[[Any], list[Patch]]
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """`law` is the one it breaks. `conditions` are those under which it shows, which a run without it has too."""
+    """`law` is the one it breaks. `conditions` are those under which it shows, which a run without it has too. `several`: of
+    runs with several nodes."""
 
     break_it: Make
     law: Law
     conditions: Make | None = None
+    several: bool = False
 
     def make(self, world: World) -> list[Patch]:
         """Where it shows in something else than that nobody rests, nobody is waited for half a day."""
@@ -73,9 +75,9 @@ class Mutant:
 MUTANTS: dict[str, Mutant] = {}
 
 
-def mutant(law: Law, conditions: Make | None = None) -> Callable[[Make], Make]:
+def mutant(law: Law, conditions: Make | None = None, *, several: bool = False) -> Callable[[Make], Make]:
     def registered(make: Make) -> Make:
-        MUTANTS[make.__name__] = Mutant(make, law, conditions)
+        MUTANTS[make.__name__] = Mutant(make, law, conditions, several)
         return make
 
     return registered

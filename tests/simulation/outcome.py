@@ -32,6 +32,9 @@ class Law(StrEnum):
     PAID = "what is called is paid for"  # 9
     HELD = "what is held back comes at its time"  # 6
     TIME = "in fine weather an answer waits for nobody"
+    ALONE = "a conversation is one node's at a time"  # of several that serve
+    OVER = "a node that is over changes nothing more"
+    COPIED = "another node would remember what people were told"
     ERRORS = "no program meets an error it did not expect"
     ENDS = "the run itself ends"
 
@@ -43,6 +46,7 @@ class Outcome:
     laws: set[Law] = field(default_factory=set)
     trace: list[str] = field(default_factory=list)
     counted: Counter[str] = field(default_factory=Counter)
+    several: bool = False  # of nodes
 
     def violated(self, law: Law, text: str) -> None:
         self.laws.add(law)
@@ -51,4 +55,5 @@ class Outcome:
     def report(self) -> str:
         """What went wrong and everything that led there."""
         told = [f"seed {self.seed}", *self.trace, *(f"VIOLATION {text}" for text in self.violations)]
-        return "\n".join([*told, f"again: make simulate SEEDS=1 FIRST_SEED={self.seed}"])
+        asked = " SEVERAL=1" if self.several else ""
+        return "\n".join([*told, f"again: make simulate SEEDS=1 FIRST_SEED={self.seed}{asked}"])

@@ -39,6 +39,11 @@ SLOWEST_LANDING = 34.0  # s a request may stay on its way: a client's deadline a
 CHUNK = 60  # characters of one post
 
 
+def later(seconds: float, function: Callable[..., None], *arguments: Any) -> None:
+    """What is on its way is nobody's: it arrives, whatever became of who sent it."""
+    asyncio.get_running_loop().call_later(seconds, function, *arguments, context=contextvars.Context())
+
+
 def bytes_of(reference: str) -> bytes:
     """What a person attached."""
     return f"the file {reference}".ljust(40, "!").encode()
@@ -110,14 +115,14 @@ class Platform:
     def publish(self, event: InboundEvent, delay: float = 0.0) -> None:
         """Delivered until acknowledged, at least once."""
         self.waiting += 1
-        asyncio.get_running_loop().call_later(delay, self._deliver, event, True)
+        later(delay, self._deliver, event, True)
 
     def _deliver(self, event: InboundEvent, first: bool) -> None:
         door = self.door
         if door is None or not self.weather.online:
             if first:
                 again = self.chance.uniform(0.5, REDELIVER_AFTER)
-                asyncio.get_running_loop().call_later(again, self._deliver, event, True)
+                later(again, self._deliver, event, True)
             return
         privacy = self.privacy.get(event.address.platform_id)
         if privacy is not None:  # as it is when the event is brought, not as it was when it was said
@@ -129,7 +134,7 @@ class Platform:
         loop = asyncio.get_running_loop()
         if ingested is None:
             if first:
-                loop.call_later(self.chance.uniform(1, REDELIVER_AFTER), self._deliver, event, True)
+                later(self.chance.uniform(1, REDELIVER_AFTER), self._deliver, event, True)
             return
         if event.message_id not in self.acknowledged:
             self.acknowledged[event.message_id] = event
@@ -140,11 +145,11 @@ class Platform:
             self.accepted.append(event.message_id)
         if first:
             if self.chance.random() < self.weather.lose_answer:
-                loop.call_later(self.chance.uniform(1, 60), self._deliver, event, True)
+                later(self.chance.uniform(1, 60), self._deliver, event, True)
                 return
             self.waiting -= 1
             if self.chance.random() < self.weather.duplicate:
-                loop.call_later(self.chance.uniform(0, 200), self._deliver, event, False)
+                later(self.chance.uniform(0, 200), self._deliver, event, False)
 
     # ── posts ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -306,7 +311,7 @@ class SimBot:
         landing = chance.uniform(0, SLOWEST_LANDING) if slow else chance.uniform(0.01, 0.2)
         reaches = not slow or chance.random() < 0.7
         if reaches:
-            asyncio.get_running_loop().call_later(landing, land)
+            later(landing, land)
         if slow and (landing > 25 or not reaches):
             await asyncio.Event().wait()
         await asyncio.sleep(landing + 0.02)

@@ -28,6 +28,8 @@ class Process:
         self.hangs_for = 0.0  # s
         self.hung_at: float | None = None  # loop's time
         self.tasks: list[asyncio.Task[Any]] = []
+        self.node = ""  # whose machine it runs on, where there are several
+        self.held_until = 0.0  # loop's time: until then it is stopped (SIGSTOP), with all its threads
         self._on_death = on_death
 
     def arm(self, fuse: int, *, power: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import gc
 import logging
 import shutil
@@ -12,7 +13,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from tests.simulation import laws, processes
 from tests.simulation.clock import Endless, Stalled, VirtualLoop
@@ -21,18 +22,29 @@ from tests.simulation.patches import Patch
 from tests.simulation.processes import Crash, current
 from tests.simulation.world import World
 
-Mutant: TypeAlias = Callable[[World], list[Patch]]
+Mutant: TypeAlias = Callable[[Any], list[Patch]]
+
+
+class Kind(NamedTuple):
+    """Of run: its world, whose callbacks wait for one another, and what must hold in the end."""
+
+    world: Callable[[Outcome, VirtualLoop, Path], World]
+    owner: Callable[[contextvars.Context], object]
+    check: Callable[[Any], None]
+
+
+ONE_HOST = Kind(World, processes.alone, laws.check)
 
 MOST_TURNS = 3_000_000  # of the loop; a run takes some ten thousand
 
 
-def run(seed: int, mutant: Mutant | None = None) -> Outcome:
+def run(seed: int, mutant: Mutant | None = None, kind: Kind = ONE_HOST) -> Outcome:
     """The same seed gives the same run."""
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # closing a dead process's connection fails
     gc.disable()
     gc.freeze()  # what is there stays: it is not looked through after each seed
     try:
-        return _run(seed, mutant)
+        return _run(seed, mutant, kind)
     finally:
         gc.enable()
         for _ in range(
@@ -43,15 +55,15 @@ def run(seed: int, mutant: Mutant | None = None) -> Outcome:
         sys.unraisablehook = hook
 
 
-def _run(seed: int, mutant: Mutant | None) -> Outcome:
+def _run(seed: int, mutant: Mutant | None, kind: Kind) -> Outcome:
     scratch = "/dev/shm" if Path("/dev/shm").is_dir() else None
     data = Path(tempfile.mkdtemp(prefix="dovecote-", dir=scratch))
     outcome = Outcome(seed)
-    loop = VirtualLoop(processes.adopt_task, processes.alone, most_turns=MOST_TURNS)
+    loop = VirtualLoop(processes.adopt_task, kind.owner, most_turns=MOST_TURNS)
     try:
         asyncio.set_event_loop(loop)
         with _deaths_reported(outcome):
-            _live(outcome, loop, data, mutant)
+            _live(outcome, loop, data, mutant, kind)
     finally:
         with contextlib.suppress(Exception, Crash, Endless):
             _end_tasks(loop)
@@ -61,13 +73,13 @@ def _run(seed: int, mutant: Mutant | None) -> Outcome:
     return outcome
 
 
-def _live(outcome: Outcome, loop: VirtualLoop, data: Path, mutant: Mutant | None) -> None:
-    world = loop.run_until_complete(_made(outcome, loop, data))
+def _live(outcome: Outcome, loop: VirtualLoop, data: Path, mutant: Mutant | None, kind: Kind) -> None:
+    world = loop.run_until_complete(_made(outcome, loop, data, kind))
     loop.set_exception_handler(lambda _, context: _unhandled(world, context))
     with _listening(world), world.patched(mutant(world) if mutant else []):
         with _deaths_reported(outcome):
             loop.run_until_complete(world.main())
-        laws.check(world)
+        kind.check(world)
 
 
 @contextlib.contextmanager
@@ -86,8 +98,8 @@ def _deaths_reported(outcome: Outcome) -> Iterator[None]:
         outcome.violated(Law.ENDS, f"the world ended: {error!r}")
 
 
-async def _made(outcome: Outcome, loop: VirtualLoop, data: Path) -> World:
-    return World(outcome, loop, data)
+async def _made(outcome: Outcome, loop: VirtualLoop, data: Path, kind: Kind) -> World:
+    return kind.world(outcome, loop, data)
 
 
 @contextlib.contextmanager
