@@ -104,8 +104,9 @@ def erase(connection: Statements, person: Person, mark: str) -> None:
         if kind is Kind.DM:
             unname(connection, id_, mark)
     erase_names(connection, person, mark)
-    while empty(connection, person, mark) == PORTION:
-        pass
+    next_: int | None = 0
+    while next_ is not None:
+        next_ = empty(connection, person, mark, next_)
 
 
 def unquote(connection: Statements, person: Person, session_id: str, after: int) -> int | None:
@@ -137,16 +138,16 @@ def erase_names(connection: Statements, person: Person, mark: str) -> None:
         connection.execute(sql, named)
 
 
-def empty(connection: Statements, person: Person, mark: str) -> int:
-    """A portion of what they wrote, and how much it was; a key that says who they are is another from now on."""
+def empty(connection: Statements, person: Person, mark: str, after: int) -> int | None:
+    """A portion of what they wrote, as `unquote`; a key that says who they are is another from now on."""
     nobody: dict[str, object] = {"author.zone": "", "author.groups": [], "author.id": "", "refers_to": ""}
-    rows = connection.execute(_THEIRS, {**_named(person), "most": PORTION}).fetchall()
+    rows = connection.execute(_THEIRS, {**_named(person), "after": after, "most": PORTION}).fetchall()
     for id_, key, event in rows:
         values = {**events.EMPTY, **nobody}
         if person.user in str(key):
             key = values["natural_id"] = f"{_gone(mark)}-{id_}"
         connection.execute(_EMPTIED, (key, events.put(str(event), values), id_))
-    return len(rows)
+    return int(str(rows[-1][0])) if len(rows) == PORTION else None
 
 
 def _gone(mark: str) -> str:
@@ -332,7 +333,7 @@ _UNTHREAD = (
 )
 _OF_OTHERS = "SELECT id, state, event FROM inbox WHERE session_id = ? AND id > ? ORDER BY id LIMIT ?"
 _PUT = "UPDATE inbox SET event = ? WHERE id = ?"
-_THEIRS = f"SELECT id, key, event FROM inbox WHERE {_SAID} LIMIT :most"
+_THEIRS = f"SELECT id, key, event FROM inbox WHERE id > :after AND {_SAID} ORDER BY id LIMIT :most"
 _EMPTIED = (
     "UPDATE inbox SET emptied = 1, state = CASE WHEN state = 'routed' THEN 'declined' ELSE state END, key = ?, event = ?"
     " WHERE id = ?"

@@ -192,15 +192,17 @@ class Forgetting:
         """From the registry, in portions: a crash between two leaves the rest of what they wrote, by which the next start finds
         them. Raises `SessionError`."""
         db = self.records.db
+        after: int | None
         for id_, kind in await db.read(lambda connection: forgetting.sessions_of(connection, person)):
-            after: int | None = 0
+            after = 0
             while after is not None:
                 after = await db.write(functools.partial(_unquote, person=person, id_=id_, after=after))
             if kind is Kind.DM:
                 await db.write(functools.partial(forgetting.unname, session_id=id_, mark=mark))
         await db.write(lambda connection: forgetting.erase_names(connection, person, mark))
-        while await db.write(lambda c: forgetting.empty(c, person, mark)) == forgetting.PORTION:
-            pass
+        after = 0
+        while after is not None:
+            after = await db.write(functools.partial(_empty_portion, person=person, mark=mark, after=after))
 
     # ── on each disk ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -385,6 +387,10 @@ PARTS = 300.0  # s that other nodes have for their part
 
 def _unquote(connection: Statements, *, person: Person, id_: str, after: int) -> int | None:
     return forgetting.unquote(connection, person, id_, after)
+
+
+def _empty_portion(connection: Statements, *, person: Person, mark: str, after: int) -> int | None:
+    return forgetting.empty(connection, person, mark, after)
 
 
 def _later(away: Sequence[str]) -> str:
