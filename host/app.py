@@ -297,7 +297,7 @@ class Host:
             house.ordered.orders.obey()
         )  # before anybody is heard: who is to be forgotten is not answered first
         if self._config.web is None:
-            await db.write(lambda connection: links.serve(connection, ""))
+            await db.write(lambda connection: links.serve(connection, "", db.holding.node))
             await house.upkeep.feeding.off()
         else:
             self.web = WebServer(self._settings, house, self._bots, self._parts)

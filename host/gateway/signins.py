@@ -112,9 +112,9 @@ class SignIns:
             over = login.expires_at and login.expires_at - EARLY < self._now() / 1000
             if login.token != refused and not over:
                 return login.token
-            return await self._renewed(login)
+            return await self._renewed(login, found)
 
-    async def _renewed(self, login: Login) -> str:
+    async def _renewed(self, login: Login, found: bytes) -> str:
         """Raises `Unavailable`, `SessionError`. Committed before it is used: the old one may count no more by now.
 
         A crash between the answer and the commit costs this sign-in; the next need asks for another.
@@ -125,7 +125,10 @@ class SignIns:
         except NotFetched as error:
             raise Unavailable(f"its sign-in cannot be renewed now: {error}") from error
         if fresh is None:
-            await self._db.write(lambda connection: logins.drop(connection, login))
+            newer = await self._db.write(lambda connection: _dropped(connection, login, found))
+            if newer:  # another node renewed it meanwhile: what was refused was the former one
+                kept = logins.opened(self._seal, newer, login.agent, login.server, login.url, login.workspace)
+                return str(kept.token) if kept is not None else ""
             log.warning(
                 "The sign-in at MCP server %s counts no more",
                 login.server,
@@ -281,6 +284,15 @@ class SignIns:
             if pending.landing is not None and pending.landing.arrived(address):
                 return say("Thank you. I will tell you when it is done.")
         return say("This sign-in is over. Ask again for what needs it, and I will send a new link.")
+
+
+def _dropped(connection: Statements, login: Login, found: bytes) -> bytes:
+    """What is kept in its place by now; b'' where that is still what was `found`, which goes."""
+    kept = logins.load(connection, login.agent, login.server, login.workspace)
+    if kept is None or kept == found:
+        logins.drop(connection, login)
+        return b""
+    return kept
 
 
 async def _library() -> Any:

@@ -44,6 +44,10 @@ class Holding:
         self.when_taken: list[Callable[[Statements, Place], None]] = []  # parts of the job that takes a place
 
     @property
+    def node(self) -> str:
+        return self._node
+
+    @property
     def is_shared(self) -> bool:
         return bool(self._node)
 
@@ -59,6 +63,14 @@ class Holding:
     def has_upkeep(self) -> bool:
         """Whether this is the node that does what one is to do for all."""
         return not self._node or UPKEEP in self._places
+
+    def counted(self) -> str:
+        """A condition on `sessions`, or what goes by that name and has a place: what this node counts, so that each thing is
+        counted by one of them. What nobody holds is for whoever has the upkeep."""
+        if not self._node:
+            return "TRUE"
+        mine = "here(sessions.channel_type, sessions.workspace_id, sessions.platform_id)"
+        return f"({mine} OR {UNHELD})" if self.has_upkeep else mine
 
     def near(self) -> str:
         """For a statement, in the place of `sessions`: those that are this node's, and those of places that nobody holds whose

@@ -11,7 +11,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from host.registry import meta
+from host.registry import meta, nodes
 from host.registry.db import beside
 from host.registry.port import Statements
 
@@ -49,16 +49,23 @@ def redeem(connection: Statements, token: str, now: int) -> str:
     return str(kept["user"]) if int(kept["until"]) > now else ""
 
 
-def serve(connection: Statements, address: str) -> None:
-    """Where the host that runs serves its page; '' for nowhere. For a job on host.db."""
-    meta.put(connection, _WHERE, address)
+def serve(connection: Statements, address: str, node: str = "") -> None:
+    """Where the host that runs serves its page; '' for nowhere. `node`: one of several that serve, each with a page of its own.
+    For a job on host.db."""
+    meta.put(connection, _of(node), address)
 
 
 def where(path: Path) -> str:
-    """As `serve` was told. Raises `sessiondb.SessionError`."""
+    """As `serve` was told, by this folder's node where each has a page. Raises `sessiondb.SessionError`."""
     with beside(path) as connection:
-        row = connection.execute("SELECT value FROM meta WHERE key = ?", (_WHERE,)).fetchone()
-        return str(row[0]) if row else ""
+        for key in (_of(nodes.named(path.parent)), _WHERE):
+            if row := connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone():
+                return str(row[0])
+    return ""
+
+
+def _of(node: str) -> str:
+    return f"{_WHERE}:{node}" if node else _WHERE
 
 
 def _key(token: str) -> str:

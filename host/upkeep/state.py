@@ -84,21 +84,27 @@ class State:
         """Raises `SessionError` of host.db."""
         return await self._db.read(lambda connection: _depth(connection, self._settings.config, self._now()))
 
+    async def _own_depth(self) -> Depth:
+        """Of what this node is to do: what all nodes have is the sum."""
+        holding, config = self._db.holding, self._settings.config
+        own = holding.counted()
+        return await self._db.read(lambda connection: _depth(connection, config, self._now(), own))
+
     async def measure(self) -> None:
         """Sets every gauge. Raises `SessionError` of host.db."""
-        depth = await self.depth()
+        depth = await self._own_depth()
         figures.WAITING.set(depth.messages)
         figures.UNDELIVERED.set(depth.notices)
         figures.BUSY.set(depth.busy)
         figures.RUNNERS.set(len(self._lives.running()))
-        _show_budgets(depth.budgets)
+        _show_budgets(depth.budgets if self._db.holding.has_upkeep else ())  # they are everybody's
         for platform, connected in self.connected().items():
             figures.CONNECTED.labels(platform).set(int(connected))
         figures.SWEPT.set(await asyncio.to_thread(self.swept))
 
 
-def _depth(connection: Statements, config: Config, now: int) -> Depth:
-    row = connection.execute(_WAITING).fetchone()
+def _depth(connection: Statements, config: Config, now: int, own: str = "TRUE") -> Depth:
+    row = connection.execute(_WAITING.format(own)).fetchone()
     messages, notices, busy = (int(str(number)) for number in row) if row else (0, 0, 0)
     today = day_of(now, ZoneInfo(config.host.zone))
     return Depth(messages, notices, busy, limits.standings(connection, config, today))
@@ -116,7 +122,7 @@ def _show_budgets(standings: Sequence[Standing]) -> None:
 
 
 _WAITING = """
-SELECT (SELECT count(*) FROM inbox WHERE state = 'routed'),
-       (SELECT count(*) FROM notices WHERE state IN ('pending', 'sending', 'unknown')),
-       (SELECT count(*) FROM sessions WHERE busy = 1)
+SELECT (SELECT count(*) FROM inbox JOIN sessions ON sessions.id = session_id WHERE inbox.state = 'routed' AND {0}),
+       (SELECT count(*) FROM notices AS sessions WHERE state IN ('pending', 'sending', 'unknown') AND {0}),
+       (SELECT count(*) FROM sessions WHERE busy = 1 AND {0})
 """

@@ -78,7 +78,7 @@ class WebServer:
             where = f"{self._config.listen}:{self._config.port}"
             raise WebError(f"web cannot listen on {where}: {error.strerror or error}") from error
         self.port = self._door.address[1]
-        await self._db.write(lambda connection: links.serve(connection, self.address))
+        await self._db.write(lambda connection: links.serve(connection, self.address, self._db.holding.node))
         log.info(
             "The page, figures and probes on %s: `dovecote page` prints a link that signs you in",
             self.address,

@@ -86,3 +86,7 @@ def test_where_the_page_is_served_is_as_the_last_start_said(
     assert links.where(tmp_path / "host.db") == "http://127.0.0.1:8760"
     links.serve(registry, "")
     assert links.where(tmp_path / "host.db") == ""
+    links.serve(registry, "http://ada", "a")  # of several that serve each has its own
+    links.serve(registry, "", "b")
+    (tmp_path / "node").write_text("a\n")
+    assert links.where(tmp_path / "host.db") == "http://ada"

@@ -7,17 +7,23 @@ from pathlib import Path
 
 import pytest
 
+from host.config.settings import Settings
 from host.folders.disk import ThreadDisk
 from host.mailbox.open import Mailboxes, Records
-from host.registry import sessions
+from host.ports import figures
+from host.registry import notices, sessions
 from host.registry.nodes import Node
+from host.registry.notices import Notice
 from host.registry.port import Registry
 from host.registry.reaching import reached
 from host.registry.sessions import Session, Sessions
+from host.runners.lives import Lives
 from host.upkeep import leaving
 from host.upkeep.pruning import DAY, Pruner
+from host.upkeep.state import State
+from host.words import as_it_is
 from sessiondb.records import Address
-from tests.support import keeping
+from tests.support import hosting, keeping
 from tests.support.postgres import Server
 from tests.support.registries import Nodes
 
@@ -117,3 +123,24 @@ async def test_a_node_that_serves_lets_go_of_files_that_are_anothers_by_now_and_
     there = {channel: (tmp_path / "sessions" / id_ / "inbound").exists() for channel, id_ in ids.items()}
     assert there == {"C1": True, "C2": False, "C3": True}
     assert (tmp_path / "sessions" / ids["C2"] / "work").exists()
+
+
+async def test_each_thing_is_counted_by_one_node(nodes: Nodes, tmp_path: Path) -> None:
+    ada, bob = await nodes.open(ADA), await nodes.open(BOB)
+    await ada.write(ada.holding.take_upkeep)
+    ada.holding.note_upkeep()
+    for channel in ("C1", "C2", "C3"):  # of which nobody has the last
+        await conversation(nodes, ada, channel, "a", "busy = 1")
+    await reached(ada, HERE)
+    await reached(bob, HERE._replace(platform_id="C2"))
+    await ada.write(lambda c: notices.add(c, Notice("n", HERE._replace(platform_id="C2"), as_it_is("x")), 1))
+
+    async def counted(registry: Registry) -> tuple[int, int, int, bool]:
+        figures.BUDGET_LEFT.labels("day").set(1)
+        await State(Settings(hosting.config(tmp_path)), registry, Lives(), {}, lambda: NOW).measure()
+        gauges = (figures.WAITING, figures.UNDELIVERED, figures.BUSY)
+        waiting, undelivered, busy = (int(next(iter(one.collect())).samples[0].value) for one in gauges)
+        return waiting, undelivered, busy, bool(next(iter(figures.BUDGET_LEFT.collect())).samples)
+
+    assert (await counted(ada))[:3] == (0, 0, 2)
+    assert await counted(bob) == (0, 1, 1, False)
