@@ -9,7 +9,7 @@ import asyncio
 import io
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
@@ -18,7 +18,7 @@ from discord import ui
 
 from bots.common import answering, words
 from bots.common.short import shortened
-from bots.discord.client import telling
+from bots.discord.client import places, telling
 from bots.discord.panels import forms
 from bots.discord.questions.book import Asked, QuestionBook
 from bots.discord.reading import events
@@ -27,6 +27,7 @@ from host.ports.bot import HostBusy, Ingest
 from host.ports.controls import CallShown, Forbidden
 from host.ports.events import EventClass, InboundEvent, Ingested, Verdict
 from host.words import Sentence, say
+from sessiondb import approving
 
 VOTES = "🗳️ "  # before the line that says who has allowed a call so far
 LONGEST_LABEL = 80  # characters of a button
@@ -61,6 +62,8 @@ class Desk:
             await interaction.response.send_modal(await telling.told(interaction, answer_form(key)))
         elif int(choice) < len(asked.options):
             await self._take(interaction, asked, asked.options[int(choice)])
+        else:
+            await telling.whisper(interaction, answering.CLOSED)
 
     async def wrote(
         self, interaction: discord.Interaction[Any], form: re.Match[str], entered: forms.Values
@@ -71,8 +74,7 @@ class Desk:
 
     async def _asked(self, interaction: discord.Interaction[Any], key: str) -> Asked | None:
         """None when this person may not answer, or nobody any more; they are told."""
-        asked = await asyncio.to_thread(self._book.get, key)
-        user = str(interaction.user.id)
+        asked, user = await self._known(interaction, key), str(interaction.user.id)
         if asked is None or (asked.expires_at and asked.expires_at < self._now()):
             await telling.whisper(interaction, answering.CLOSED)
             return None
@@ -80,6 +82,9 @@ class Desk:
             await telling.whisper(interaction, answering.refusal(asked.audience))
             return None
         return asked
+
+    async def _known(self, interaction: discord.Interaction[Any], key: str) -> Asked | None:
+        return await asyncio.to_thread(self._book.get, key) or _as_it_stands(interaction, key)
 
     async def _take(self, interaction: discord.Interaction[Any], asked: Asked, value: str) -> None:
         """Deferred first: Discord waits three seconds, a disk may take longer."""
@@ -118,7 +123,7 @@ class Desk:
     async def _show_details(self, interaction: discord.Interaction[Any], key: str) -> None:
         """Whoever sees the conversation may see what would run in it."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        asked, viewer = await asyncio.to_thread(self._book.get, key), events.viewer(interaction)
+        asked, viewer = await self._known(interaction, key), events.viewer(interaction)
         try:
             if asked is None or viewer is None:
                 raise Forbidden(answering.CLOSED)
@@ -192,6 +197,27 @@ def view_of(key: str, asked: Asked) -> ui.View:
     if asked.details:
         view.add_item(ChoiceButton(key, DETAILS, say("Details")))
     return view
+
+
+def _as_it_stands(interaction: discord.Interaction[Any], key: str) -> Asked | None:
+    """A question that is in the book of another host, which is gone: by its buttons. Who may answer it, and until when, the host
+    judges of each answer anyway."""
+    labels = dict(_labels(interaction, key))
+    offered = [labels[choice] for choice in sorted(filter(str.isdecimal, labels), key=int)]
+    if not labels:
+        return None
+    approval, person = DETAILS in labels, str(interaction.user.id)
+    options = (approving.ALLOW, approving.DENY) if approval else tuple(offered)
+    where = places.address_clicked(interaction)
+    return Asked(key, where, options, OWN_WORDS in labels, (person,), 0, approval, approval)
+
+
+def _labels(interaction: discord.Interaction[Any], key: str) -> Iterator[tuple[str, str]]:
+    for row in interaction.message.components if interaction.message is not None else ():
+        for one in getattr(row, "children", ()):
+            found = re.fullmatch(BUTTON, str(getattr(one, "custom_id", "") or ""))
+            if found is not None and found["key"] == key:
+                yield found["choice"], str(one.label or "")
 
 
 def _answer(interaction: discord.Interaction[Any], asked: Asked, value: str) -> InboundEvent:

@@ -110,14 +110,20 @@ async def test_a_button_of_ours_that_nobody_knows_any_more_says_so_and_changes_n
     assert (message.content, len(ids(message))) == (before, 2)
 
 
-async def test_a_question_that_the_bot_has_no_record_of_is_over(room: Room) -> None:
-    message = await room.asked(content.Question("Which?", ("red", "blue")))
+async def test_a_question_that_another_host_asked_is_answered_as_its_buttons_stand(room: Room) -> None:
+    """Whose book of questions is there: who may answer, and until when, this host judges."""
+    message = await room.asked(content.Question("Which?", ("red", "blue"), free_text=True))
+    asks = content.Question("May it?", ("Allow", "Deny"), approval="bash", call="{}")
+    there = place(room.channel)
+    await room.bot.send(delivery(room.bot, asks, there, question="q2", key="11ff00ff00ff00ff", language="de"))
+    approval = room.server.messages(room.channel)[-1]
     for path in room.folder.glob("questions/*.json"):
         path.unlink()
-    act = room.server.click(room.ada, message, ids(message)[0])
-    assert "no longer open" in await room.whispered(act)
-    await room.quiet()
-    assert [event.event_class for event in room.notebook.events] == [EventClass.MESSAGE]
+    room.server.click(room.ada, message, ids(message)[1])
+    await room.notebook.until(lambda: [e.value for e in room.notebook.events] == ["blue"])
+    room.server.click(room.ada, approval, ids(approval)[1])
+    await room.notebook.until(lambda: [e.value for e in room.notebook.events] == ["blue", "Deny"])
+    assert {event.event_class for event in room.notebook.events} == {EventClass.ANSWER}
 
 
 @pytest.mark.parametrize("room", [Forgetful], indirect=True)

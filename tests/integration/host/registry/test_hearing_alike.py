@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -53,6 +54,10 @@ class Nodes:
     async def until(self, condition: Any) -> Any:
         return await self.discord.wait_for(condition, WITHIN)
 
+    def until_given_back(self, server: Server) -> None:
+        while server.says(self._url, "SELECT count(*) FROM serving WHERE live = 1") != "1":
+            pass
+
     def ask(self, text: str) -> Message:
         return self.discord.say(self.ann, self.channel, text, mention_bot=True)
 
@@ -79,22 +84,16 @@ async def nodes(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_each_message_is_answered_and_each_interaction_responded_to_once_by_two_nodes_that_hear_all(
-    nodes: Nodes,
+    nodes: Nodes, postgres: Server
 ) -> None:
     discord, ann = nodes.discord, nodes.ann
     acts = 0
-    async with nodes.serves("ada"):
+    async with nodes.serves("ada") as ada:
         await nodes.answered(nodes.ask("one"))
         async with nodes.serves("bob", 2):
             asked = nodes.ask(ASKS)
             [card] = await nodes.answered(asked)
-            blue = next(
-                part["custom_id"]
-                for row in card.components
-                for part in row["components"]
-                if part.get("label") == "blue"
-            )
-            discord.click(ann, card, blue)
+            discord.click(ann, card, choice(card, "blue"))
             acts += 1
             said = await nodes.answered(asked, 2)
             assert [one.content for one in said[1:]] == ["blue"]
@@ -105,9 +104,23 @@ async def test_each_message_is_answered_and_each_interaction_responded_to_once_b
             typed = discord.say(ann, nodes.channel, "!status", mention_bot=True)
             await nodes.until(lambda: any("Nothing is running" in m.content for m in replies(nodes, typed)))
             await nodes.answered(nodes.ask("two"))
+            # A question that is in the book of a node that is gone.
+            asked = nodes.ask(ASKS)
+            [card] = await nodes.answered(asked)
+            ada.stop()
+            await nodes.until(lambda: discord.gateway.sessions == 1)
+            await asyncio.to_thread(nodes.until_given_back, postgres)
+            discord.click(ann, card, choice(card, "blue"))
+            acts += 1
+            await nodes.until(lambda: any("blue" in one.content for one in nodes.answers(asked)[1:]))
     assert len(discord.calls(CALLBACKS)) == acts
     assert [call for call in discord.calls(CALLBACKS) if call.status != 200] == []
     assert len(replies(nodes, typed)) == 1
+
+
+def choice(card: Message, label: str) -> str:
+    parts = (part for row in card.components for part in row["components"])
+    return next(str(part["custom_id"]) for part in parts if part.get("label") == label)
 
 
 def replies(nodes: Nodes, typed: Message) -> list[Message]:
