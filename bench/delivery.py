@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from bench import commits
@@ -31,6 +32,7 @@ from host.ports.bot import Bots
 from host.ports.stations import Stations
 from host.registry import sessions
 from host.registry.db import HostDB
+from host.registry.port import Registry
 from host.registry.sessions import Session, Sessions
 from sessiondb import Address, SessionFolder, content
 from sessiondb.connection import open_writer, transaction
@@ -57,8 +59,29 @@ def measure(scratch: Path) -> list[Figure]:
 async def _delivered(data: Path, count: int, rows: int) -> float:
     """Seconds per row."""
     data.mkdir()
-    disk, bot = ThreadDisk(), BenchBot()
+    disk = ThreadDisk()
     db = await HostDB.open(data / "host.db", disk)
+    places = [Address("bench", "w", f"c{number}", "t") for number in range(count)]
+    seconds = await delivered(data, disk, db, places, rows)
+    await db.close()
+    disk.close()
+    return seconds / (count * rows)
+
+
+async def _at_once() -> None:
+    pass
+
+
+async def delivered(
+    data: Path,
+    disk: ThreadDisk,
+    db: Registry,
+    places: Sequence[Address],
+    rows: int,
+    ready: Callable[[], Awaitable[None]] = _at_once,
+) -> float:
+    """Seconds until so many rows of a session at each place have their receipts. `ready` is awaited once all are there."""
+    bot = BenchBot()
     mailboxes = Mailboxes(disk, db, now_ms)
     config = Config.model_validate({"data": str(data)})
     bots = Bots({"bench": bot})
@@ -81,7 +104,8 @@ async def _delivered(data: Path, count: int, rows: int) -> float:
         stations=Stations(now_ms),
     )
     deliveries = Deliveries(db, mailboxes, collector, Posts(db), Languages(settings, db, now_ms), outlets)
-    found = [await _ready(db, mailboxes, Sessions(data), number, rows) for number in range(count)]
+    found = [await _ready(db, mailboxes, Sessions(data), place, rows) for place in places]
+    await ready()
     began = time.perf_counter()
     await asyncio.gather(*(deliveries.drain(session) for session in found))
     while any(deliveries.busy(session) for session in found):
@@ -89,18 +113,15 @@ async def _delivered(data: Path, count: int, rows: int) -> float:
         await over.wait()
         await asyncio.sleep(0)
     seconds = time.perf_counter() - began
-    assert bot.sent == count * rows
+    assert bot.sent == len(places) * rows
     await deliveries.stop()
     await deliveries.close()
     await mailboxes.close()
-    await db.close()
-    disk.close()
-    return seconds / (count * rows)
+    return seconds
 
 
-async def _ready(db: HostDB, mailboxes: Mailboxes, known: Sessions, number: int, rows: int) -> Session:
+async def _ready(db: Registry, mailboxes: Mailboxes, known: Sessions, place: Address, rows: int) -> Session:
     """A session whose runner has written so many rows that nobody has read."""
-    place = Address("bench", "w", f"c{number}", "t")
     id_ = await db.write(lambda c: sessions.upsert(c, "default", place, "public", now_ms()))
     [session] = await db.read(lambda c: known.load(c, "id = ?", (id_,)))
 

@@ -49,7 +49,7 @@ _FILL = (
 
 def measure(scratch: Path) -> list[Figure]:
     figures = asyncio.run(_measured(_on_sqlite(scratch), scratch, "SQLite"))
-    if _has_postgresql():
+    if has_postgresql():
         figures += asyncio.run(_measured(_on_postgresql(), scratch, "PostgreSQL"))
     return figures
 
@@ -157,5 +157,5 @@ def _filling(engine: str, count: int) -> Iterator[str]:
         yield statement.format(numbers=_NUMBERS[engine].format(count=count))
 
 
-def _has_postgresql() -> bool:
+def has_postgresql() -> bool:
     return any(postgres.PLACES.glob("*/bin/postgres")) and importlib.util.find_spec("psycopg") is not None

@@ -33,6 +33,7 @@ MODULES = (
     "schedule",
     "page",
     "million",
+    "nodes",
 )
 ONCE = (
     "idle",
@@ -42,6 +43,7 @@ ONCE = (
     "schedule",
     "page",
     "million",
+    "nodes",
 )  # they have rounds of their own, or fill ten thousand sessions first
 LONGEST = 900  # s of one round of one module
 

@@ -8,6 +8,7 @@ nothing more.
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -35,7 +36,8 @@ log = logging.getLogger(__name__)
 
 OLDEST = 140_000  # of servers: functions are written as they have them
 PATIENCE = 20.0  # s in which a group waits for the server and for an answer about its commit
-PAUSE = 0.05  # s before the first other attempt; doubles up to a second
+PAUSE = 0.05  # s before the first other attempt at the most; doubles up to a second
+IN_VAIN = 2  # attempts, after which a group waits for its turn
 # No wait is the server's or the network's alone.
 BOUNDS: dict[str, str | int] = {
     "client_encoding": "UTF8",
@@ -165,8 +167,9 @@ def require_fit(connection: Connection) -> int:
 
 
 def migrate(connection: Connection) -> None:
-    """Makes the tables, or brings them to this version: for who leads, however long that takes. Raises `SessionError`."""
-    with translated(), connection.transaction():
+    """Makes the tables, or brings them to this version, however long that takes; of several that begin to serve one does, and
+    the others see what it did. Raises `SessionError`."""
+    with translated(), stones.alone(connection), connection.transaction():
         connection.execute("SET LOCAL statement_timeout = 0")  # a large table's would never come to its end
         found = require_fit(connection)
         for version in range(found + 1, VERSION + 1):
@@ -407,17 +410,23 @@ class PostgreSQL(Grouped):
     # ── groups ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _commit(self, jobs: list[Job]) -> list[Outcome]:
-        until, pause = time.monotonic() + PATIENCE, PAUSE
+        until, pause, tries = time.monotonic() + PATIENCE, PAUSE, 0
         while True:
+            tries += 1
             try:
-                return self._attempt(jobs)
+                with translated(), self._in_turn(tries):
+                    return self._attempt(jobs)
             except (_Again, Unavailable) as error:
                 if isinstance(error, Lost) or time.monotonic() > until:
                     raise (
                         error if isinstance(error, SessionError) else Unavailable(NAME, str(error))
                     ) from error
-            time.sleep(pause)
+            time.sleep(pause * random.uniform(0.1, 1.0))  # noqa: S311 - jitter, no secret
             pause = min(2 * pause, 1.0)
+
+    def _in_turn(self, tries: int) -> AbstractContextManager[None]:
+        many = tries > IN_VAIN and self._right is leases.SERVES
+        return stones.in_turn(self._connected()) if many else nullcontext()
 
     def _attempt(self, jobs: list[Job]) -> list[Outcome]:
         """Raises `_Again` and `Unavailable` when nothing was committed, `Lost` when this host has to end."""

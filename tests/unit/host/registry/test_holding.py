@@ -358,3 +358,28 @@ def leases_connection(nodes: Nodes) -> Connection:
     from host.registry import postgresql
 
     return postgresql.connect(nodes.url)
+
+
+async def test_nodes_that_begin_at_a_time_on_an_empty_database_make_its_tables_once(
+    nodes: Nodes, slow_beats: None
+) -> None:
+    registries = await asyncio.gather(*(nodes.open(node) for node in (ADA, BOB, EVE)))
+    assert [await busy(one, HERE) for one in registries] == [sessions.session_id("default", HERE)] * 3
+    assert nodes.says("SELECT count(*) FROM leader") == "1"
+
+
+async def test_what_nodes_undo_again_and_again_is_done_in_turns(nodes: Nodes, slow_beats: None) -> None:
+    registries = [await nodes.open(node) for node in (ADA, BOB, EVE)]
+    nodes.says("INSERT INTO meta VALUES ('counted', '0') RETURNING 1")
+
+    def counted(connection: Statements) -> None:
+        row = connection.execute("SELECT value FROM meta WHERE key = 'counted'").fetchone()
+        assert row is not None
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'counted'", (str(int(str(row[0])) + 1),))
+
+    async def count(registry: Registry) -> None:
+        for _ in range(30):
+            await registry.write(counted)
+
+    await asyncio.gather(*map(count, registries))
+    assert nodes.says("SELECT value FROM meta WHERE key = 'counted'") == "90"
