@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import host.mailbox.restoring
+from host.delivery.carrying import Carrier
+from host.delivery.portion import Collected
 from host.folders.disk import Disk
 from host.mailbox import moving
 from host.registry import holding, leases
@@ -14,13 +16,14 @@ from host.registry.leases import Connection
 from host.registry.port import Registry, Statements
 from host.registry.postgresql import PostgreSQL
 from host.registry.sessions import Session
+from host.runners.leash import Leash
 from sessiondb.records import Address
 from tests.simulation.mutants import mutant
 from tests.simulation.nodes.faults import FAULTS_LAST
 from tests.simulation.nodes.world import Nodes
 from tests.simulation.outcome import Law
 from tests.simulation.patches import Patch
-from tests.simulation.processes import current, point
+from tests.simulation.processes import Process, current, point
 
 
 def conditions(*kinds: str, many: int = 9) -> Callable[[Nodes], list[Patch]]:
@@ -40,6 +43,29 @@ def an_epoch_that_no_transaction_reads(_: Nodes) -> list[Patch]:
         return
 
     return [(PostgreSQL, "_check", unread)]
+
+
+def stopped_between_intent_and_post(world: Nodes) -> list[Patch]:
+    """By chance alone nobody is stopped just there."""
+    committed = world.server.committed
+    world.trouble.many = 0
+
+    def stops(process: Process) -> None:
+        committed(process)
+        sending = world.server.rows("SELECT 1 FROM ledger WHERE state = 'sending' LIMIT 1")
+        if sending and world.loop.time() < FAULTS_LAST / 2 and world.gap.random() < 0.05:
+            world.stop_for(process, 15.0)
+
+    world.server.committed = stops
+    return []
+
+
+@mutant(Law.OVER, stopped_between_intent_and_post, several=True)
+def a_post_without_a_look_at_the_clock(_: Nodes) -> list[Patch]:
+    def trusting(self: PostgreSQL) -> bool:
+        return self._lost is None
+
+    return [(PostgreSQL, "leads", trusting)]
 
 
 @mutant(Law.ALONE, several=True)
@@ -67,6 +93,16 @@ def a_node_that_is_over_and_keeps_its_epoch(_: Nodes) -> list[Patch]:
     return [(leases, "SERVES", replace(leases.SERVES, others=kept))]
 
 
+@mutant(Law.COPIED, several=True)
+def an_intent_before_its_copy(_: Nodes) -> list[Patch]:
+    release = Carrier.release
+
+    async def hasty(self: Carrier, session: Session, *collected: Collected) -> list[Collected]:
+        return list(collected) or await release(self, session)
+
+    return [(Carrier, "release", hasty)]
+
+
 @mutant(Law.COPIED, conditions("kill", "stop", "drain"), several=True)
 def a_session_that_arrives_before_its_file(world: Nodes) -> list[Patch]:
     restore = host.mailbox.restoring.restore
@@ -84,3 +120,35 @@ def a_session_that_arrives_before_its_file(world: Nodes) -> list[Patch]:
         return carried
 
     return [(host.mailbox.restoring, "restore", early)]
+
+
+@mutant(Law.ALONE, conditions("stop", "cut"), several=True)
+def a_runner_without_a_deadline(_: Nodes) -> list[Patch]:
+    async def loose(self: Leash, session: Session) -> dict[str, str]:
+        return {}
+
+    return [(Leash, "tie", loose)]
+
+
+def crowds_at_new_places(world: Nodes) -> list[Patch]:
+    """Several people at a time, whose messages come to several nodes, whose transactions are tried again."""
+    world.trouble.many = 0
+    world.server.again = 0.3
+    for place in range(10, 20):
+        for later in (0, 0, 0, 4, 4, 4):
+            said = world.people.asks(f"D{place}", "")
+            world.loop.call_later(3.0 * place + later, world.platform.publish, said.event)
+    return []
+
+
+@mutant(Law.ALONE, crowds_at_new_places, several=True)
+def a_place_noted_before_its_commit(_: Nodes) -> list[Patch]:
+    take = Holding.take
+
+    def noted(self: Holding, connection: Statements, address: Address) -> bool:
+        taken = take(self, connection, address)
+        if taken:
+            self.note([holding.Place(*address[:3])])
+        return taken
+
+    return [(Holding, "take", noted)]

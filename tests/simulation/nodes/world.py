@@ -361,7 +361,7 @@ def owner(context: contextvars.Context) -> Process | None:
 
 
 _UNCOPIED = """
-SELECT session_id, seq FROM ledger WHERE state = 'pending' AND seq % 2 = 1 AND NOT EXISTS (
+SELECT session_id, seq FROM ledger WHERE state IN ('pending', 'sending') AND seq % 2 = 1 AND NOT EXISTS (
     SELECT 1 FROM mailbox_copies WHERE mailbox_copies.session_id = ledger.session_id AND part = 'out' AND number = seq)
 """
 _REMEMBERED = (
