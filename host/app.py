@@ -38,6 +38,7 @@ from host.registry.port import Registry
 from host.registry.sessions import Session
 from host.upkeep import leaving
 from host.upkeep.backups import scratch, upgrading
+from host.upkeep.hearing import Hearing
 from host.upkeep.service import Manager
 from host.web import WebServer
 from host.webhooks import WebhookServer
@@ -429,11 +430,14 @@ class Host:
         db = self.house.records.db
         if not db.holding.is_shared:
             return
-        hints = elsewhere.hints(self._url, f"{holding.CHANNEL}{db.node}", self._parts.disk)
+        hints, hearing = (
+            elsewhere.hints(self._url, f"{holding.CHANNEL}{db.node}", self._parts.disk),
+            Hearing(db),
+        )
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self.house.hearing.run(hints), name="hearing")
-                group.create_task(self.house.taking_up.run(self.house.hearing), name="taking-up")
+                group.create_task(hearing.run(hints), name="hearing")
+                group.create_task(self.house.taking_up.run(hearing), name="taking-up")
         finally:
             await hints.close()
 

@@ -85,7 +85,6 @@ from host.schedule.trials import Trials
 from host.upkeep import exporting
 from host.upkeep import sweep as sweeping
 from host.upkeep.forgetting import Forgetting, Hands
-from host.upkeep.hearing import Hearing
 from host.upkeep.packing import Packer
 from host.upkeep.pruning import Pruner
 from host.upkeep.searching.feeding import Feeding
@@ -166,7 +165,6 @@ class House:
     ordered: Ordered
     service: Service
     taking_up: TakingUp
-    hearing: Hearing
 
 
 def assemble(
@@ -180,7 +178,7 @@ def assemble(
     """`stopping` is set when nobody is to be woken any more."""
     config, now, data = settings.config, parts.now, Path(settings.config.data).resolve()
     records = _records(config, db, parts.disk, now)
-    mailboxes, lives, stations = records.mailboxes, Lives(), Stations(now, parts.spans)
+    mailboxes, lives, paused, stations = records.mailboxes, Lives(), Pauses(), Stations(now, parts.spans)
     languages, news, due = Languages(settings, db, now), Outlet[Session](), Outlet[Session]()
     live, masks = LiveMessages(records, bots, now, lives, languages), Masks(settings, parts.environment)
     scheduler, desk, titles, actions = _schedule(settings, records, bots, due, masks, now)
@@ -191,7 +189,7 @@ def assemble(
     saying, kept = Saying(deliveries), installs.of(db, Seal(data, parts.environment), now)
     budgets, sign_ins, gateway = _ways_out(settings, parts, records, stations, saying, masks, deliveries)
     ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
-    paused, ended = Pauses(), Outlet(board.forget, news)
+    ended = Outlet(board.forget, news)
     means = Means(parts.launcher, deliveries, ears, gateway, due, paused, board.waiting, ended)
     supervisor = Supervisor(settings, installation.id, records, means, lives, now)
     draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
@@ -203,11 +201,9 @@ def assemble(
     answers, standings = Replies(service, languages), Standings(db, scheduler.changed, now)
     state = State(settings, db, lives, bots.by_platform, now)
     _have_heard(db, bots, supervisor, languages)
-    db.works = lambda: len(lives)
-    orders, endings, unusable = ordered.orders, Endings(records, bots, now), Unusable(deliveries.notify, now)
-    swept = sweeping.Parts(
-        records, ingress.stores, deliveries, draining, live, supervisor, scheduler, orders, endings
-    )
+    ends, unusable, stores = Endings(records, bots, now), Unusable(deliveries.notify, now), ingress.stores
+    whom = records, stores, deliveries, draining, live, supervisor, scheduler, ordered.orders, ends
+    swept = sweeping.Parts(*whom)
     sweep = Sweep(swept, parts.disk, data, config.host.sweep_every, state.told, unusable)
     return House(
         records,
@@ -230,12 +226,11 @@ def assemble(
         ordered,
         service,
         TakingUp(swept, sweep, now, ordered.forgetting.catch_up, service.handing.resume),
-        Hearing(db),
     )
 
 
 def _have_heard(db: Registry, bots: Bots, supervisor: Supervisor, languages: Languages) -> None:
-    """What other nodes change that no part of its own keeps."""
+    """What other nodes change that no part of its own keeps; and what they hear of this one."""
 
     async def rules(place: Sequence[str]) -> None:
         channels.in_force(supervisor, languages, Address(*place))
@@ -245,6 +240,7 @@ def _have_heard(db: Registry, bots: Bots, supervisor: Supervisor, languages: Lan
         if isinstance(bot := bots.get(platform), FollowsInstalls):
             await bot.install_changed(holder)
 
+    db.works = lambda: len(supervisor.lives)
     db.tidings.heard_by(What.RULES, rules)
     db.tidings.heard_by(What.INSTALLS, install)
 

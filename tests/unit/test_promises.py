@@ -26,6 +26,7 @@ WORDS = {
     2: "two",
     2_000_000: "two million",
     4_000_000: "four million",
+    4: "four",
     5.0: "five",
     8: "eight",
     10.0: "ten",
@@ -50,7 +51,7 @@ WORDS = {
         f"a session has {egress.TUNNELS_AT_A_TIME} at a time",
         # of the disk
         f"The quota is measured every {WORDS[quota.LOOK_EVERY]} seconds",
-        f"once a {({60.0: 'minute'})[quota.SELDOM]} at least",
+        f"every {WORDS[quota.SELDOM / 60]} minutes at least",
         f"has lost {quota.FILLED_BY // MIB} MiB or a {WORDS[quota.FILLED_BY_FILES]} files",
         f"| {pace.AT_ONCE // MIB} MiB that it may write at once",
         f"paused for up to {WORDS[pace.MOST_HELD]} seconds",
