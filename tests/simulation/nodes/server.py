@@ -28,6 +28,7 @@ from tests.simulation.processes import Process, current
 TIMELINE = "00000001"
 SILENT = 10.0  # s until a connection that nobody answers is lost (`BOUNDS`)
 CONNECTING = 5.0
+LOCKED = 0.1  # s between two looks at a lock that another has
 _COMMENT = re.compile(r"--[^\n]*")
 _MADE = re.compile(r"(?:CREATE (?:TABLE|INDEX)|ALTER TABLE|INSERT INTO|CREATE (?:OR REPLACE )?VIEW)\b[^;$]*;")
 _WORDS = (
@@ -95,6 +96,7 @@ class Server:
         self.listening: defaultdict[str, list[Connection]] = defaultdict(list)
         self.asking = ""  # the node that the connection of this moment has named
         self.busy = False  # a transaction is open
+        self.locks: dict[int, Connection] = {}
         self.db = apsw.Connection(":memory:")
         functions: tuple[tuple[str, Any, int], ...] = (
             ("ms_now", self.now, 0),
@@ -192,6 +194,7 @@ class Connection:
         self.told: list[str] = []
         self.hint: Callable[[], object] = lambda: None
         self._node = ""
+        self._patience = CONNECTING  # s for a lock
         self._open = False
         self._before = 0  # changes, when its transaction began
 
@@ -237,13 +240,8 @@ class Connection:
                 return Cursor([(self._number(), TIMELINE)])
         if not self._open:
             self._reach()
-        if text == postgresql._STATUS:
-            return Cursor([("committed" if bindings[1] in self._server.kept else "aborted",)])
-        if "set_config('dovecote.node'" in text:
-            self._node = bindings[0]
-            return Cursor([])
-        if text.startswith("SET "):
-            return Cursor([])
+        if (own := self._of_session(text, bindings)) is not None:
+            return own
         if self._open and self._server.chance.random() < self._server.again / 8:
             raise errors.SerializationFailure("could not serialize access")
         self._server.asking = self._node
@@ -251,6 +249,42 @@ class Connection:
         if text == leases.SERVES.take and rows:
             self._server.epochs[self._process] = int(rows[0][0])
         return Cursor(rows, text.split(None, 1)[0].upper(), changes)
+
+    def _of_session(self, text: str, bindings: Any) -> Cursor | None:
+        """What is asked of the server and not of its tables."""
+        if text == postgresql._STATUS:
+            return Cursor([("committed" if bindings[1] in self._server.kept else "aborted",)])
+        if "set_config('dovecote.node'" in text:
+            self._node = bindings[0]
+            return Cursor([])
+        if text.startswith(("SET ", "RESET ")):
+            if text.startswith("SET lock_timeout"):
+                self._patience = float(text.split("'")[1].removesuffix("s"))
+            return Cursor([])
+        if "pg_advisory_" in text:
+            return self._locked(bindings[0]) if "_unlock" not in text else self._unlocked(bindings[0])
+        return None
+
+    # ── locks of a session ───────────────────────────────────────────────────────────────────────────────
+
+    def _locked(self, number: int) -> Cursor:
+        locks, waited = self._server.locks, 0.0
+        while (holder := locks.get(number)) is not None and holder.is_there:
+            if waited >= self._patience:
+                raise errors.LockNotAvailable("canceling statement due to lock timeout")
+            self._server.waits(LOCKED)
+            waited += LOCKED
+        locks[number] = self
+        return Cursor([])
+
+    def _unlocked(self, number: int) -> Cursor:
+        if self._server.locks.get(number) is self:
+            del self._server.locks[number]
+        return Cursor([])
+
+    @property
+    def is_there(self) -> bool:
+        return not self.closed and self._process.alive
 
     # ── transactions ─────────────────────────────────────────────────────────────────────────────────────
 

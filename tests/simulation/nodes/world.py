@@ -316,6 +316,7 @@ class Nodes(World):
                 (registry.stones, "have_told", lambda connection: None),
                 (registry.postgresql, "migrate", lambda connection: None),
                 (registry.postgresql, "time", waiting),
+                (registry.postgresql, "random", self.apart("attempts")),
                 (registry.leases, "threading", threading),
                 (registry.ties, "threading", threading),
                 (registry.standby, "threading", threading),
