@@ -78,7 +78,7 @@ from host.runners.supervisor import Means, Supervisor
 from host.schedule.actions import TaskActions
 from host.schedule.desk import Desk
 from host.schedule.homes import Homes
-from host.schedule.orders import KINDS
+from host.schedule.orders import KINDS, RUN_NOW
 from host.schedule.readers import Readers
 from host.schedule.service import Scheduler
 from host.schedule.trials import Trials
@@ -365,9 +365,10 @@ def _schedule(
     homes = Homes(settings, records, Readers(settings, records.db, bots))
     trials = Trials(homes, records, bots, due, now)
     desk = Desk(scheduler, homes, trials, records, settings, now)
+    again = {*KINDS, NAME_THREAD} - {RUN_NOW}
     tasks = TaskActions(scheduler, homes, records.db, records.mailboxes, settings.config.host.zone, now)
     titles, known = Titles(settings, bots, masks, now, records.db), dict.fromkeys(KINDS, tasks.prepared)
-    return scheduler, desk, titles, Actions({**known, NAME_THREAD: titles.prepared})
+    return scheduler, desk, titles, Actions({**known, NAME_THREAD: titles.prepared}, again)
 
 
 def _ways_out(

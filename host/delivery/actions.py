@@ -7,7 +7,7 @@ outside of it: `prepared` yields the handler, and ends after the commit. A crash
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -38,10 +38,15 @@ Prepare = Callable[[Session, Asked], AbstractAsyncContextManager[Handler]]
 
 
 class Actions:
-    """`known`: what prepares handlers, by the action's name."""
+    """`known`: what prepares handlers, by the action's name. `again`: those that, done a second time, are done once."""
 
-    def __init__(self, known: Mapping[str, Prepare]) -> None:
+    def __init__(self, known: Mapping[str, Prepare], again: Collection[str] = ()) -> None:
         self._known = known
+        self._again = frozenset(again)
+
+    def bears(self, action: content.Action) -> bool:
+        """Whether it may be done once more, where nobody knows whether it was."""
+        return action.name in self._again
 
     @asynccontextmanager
     async def prepared(self, session: Session, asked: Asked) -> AsyncIterator[Handler]:

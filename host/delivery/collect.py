@@ -26,6 +26,7 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.outbound import Accepted, OutboundReader, Refused
 from host.mailbox.projecting import tell, tell_failed
 from host.mailbox.questions import Approvers
+from host.mailbox.remaking import CARRIED_UP_TO
 from host.mailbox.rows import Parcel
 from host.ports.bot import Bot, Bots
 from host.registry.notices import Notice
@@ -169,7 +170,8 @@ class Collector:
             if not isinstance(row, Accepted) or ready.has(row.row.id):
                 continue
             if isinstance(row.content, content.Action):
-                done.asked = _to_prepare(writer, row.row, row.content)
+                again = self.actions.bears(row.content)
+                done.asked = _to_prepare(writer, row.row, row.content, again=again)
             elif isinstance(row.content, content.Question) and row.content.approval:
                 done.asking = self._to_count(writer, row, whose)
             elif len(row.row.content) > drawing.SMALL:
@@ -342,9 +344,10 @@ class Collector:
         doubtful: bool,
         ready: Ready,
     ) -> Parcel:
-        """Carries an action out, but not one that may have been carried out before the records of it were lost."""
+        """Carries an action out, but not one that may have been carried out before the records of it were lost, unless that
+        changes nothing."""
         out = row.row
-        if doubtful:
+        if doubtful and out.id not in ready.handlers:
             reason = "the host's records were lost; look whether this took effect before you ask for it again"
             tell(writer, out.id, address, reason)
             return wrapping.quarantined(out.seq, out.id, address, reason, out.in_reply_to)
@@ -458,11 +461,15 @@ def _claimed(acks: Sequence[Ack], by_id: Mapping[str, MessageIn], incarnation: s
     ]
 
 
-def _to_prepare(writer: InboundWriter, out: MessageOut, action: content.Action) -> Asked | None:
-    """None for what will not be carried out."""
+def _to_prepare(
+    writer: InboundWriter, out: MessageOut, action: content.Action, *, again: bool
+) -> Asked | None:
+    """None for what will not be carried out. `again`: done twice, it is done once."""
     origin = writer.message(out.in_reply_to) if out.in_reply_to else None
     doubtful = out.seq <= writer.mark("doubtful_up_to")  # it is not carried out a second time
-    if origin is None or doubtful or writer.parcels_of(out.id):
+    # With the copies came the row; what it changed was in a file that another node had, and may have been copied or not.
+    once_more = again and out.seq <= writer.mark(CARRIED_UP_TO)
+    if origin is None or ((doubtful or writer.parcels_of(out.id)) and not once_more):
         return None
     return Asked(out.id, action, origin.address, origin)
 

@@ -37,6 +37,7 @@ LOST, DAMAGED, MOVED = "lost", "damaged", "moved"
 CARRIED = "moved with its copies"  # what the runners wrote is here again
 MOVED_HERE = "This conversation goes on, on another machine than before."
 BEFORE = "outbound_before"  # rows up to this seq were in files that are gone
+CARRIED_UP_TO = "carried_up_to"  # rows up to this seq came as copies of another node's
 RESTED = "rested_at"  # the highest seq when the last runner had ended and was read; '' while one may live
 NAMED = 10  # tasks
 UNHEARD_OF = 100_000  # seqs that the lost file may have given out and host.db has not heard of
@@ -118,6 +119,7 @@ def begin_again(writer: InboundWriter, session: Session, remains: Remains, now: 
                 writer.raise_mark(mark, remains.high_water)
         if remains.carried:
             writer.set_value(OUTBOUND_KNOWN, "yes")
+            writer.raise_mark(CARRIED_UP_TO, remains.high_water)
         belongings.bring_back(writer, remains.belongings)
         if remains.at_rest:
             writer.raise_mark(RESTED, remains.high_water)

@@ -92,6 +92,7 @@ class Nothing(_Asked):
 
 M = TypeVar("M", bound=_Asked)
 
+RUN_NOW = "run_task_now"  # of these what done twice is done twice
 KINDS: dict[str, type[Wish | Update | One | Nothing]] = {
     "schedule_task": Wish,
     "list_tasks": Nothing,
@@ -99,7 +100,7 @@ KINDS: dict[str, type[Wish | Update | One | Nothing]] = {
     "pause_task": One,
     "resume_task": One,
     "cancel_task": One,
-    "run_task_now": One,
+    RUN_NOW: One,
 }
 
 

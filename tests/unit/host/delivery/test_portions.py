@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from host.config import Config
 from host.config.settings import Settings
 from host.delivery import drawing, room
-from host.delivery.actions import Actions
+from host.delivery.actions import Actions, Asked, Handler
 from host.delivery.collect import Collector
 from host.delivery.drawing import at_once
 from host.delivery.minting import Minting
@@ -24,6 +26,7 @@ from host.mailbox.outbound import OutboundReader, Page
 from host.mailbox.questions import Approvers
 from host.mailbox.rows import NewMessage
 from host.ports.bot import Bots
+from host.registry.sessions import Session as Carried
 from host.words import ENGLISH
 from sessiondb import Address, SessionFolder, content
 from sessiondb.connection import open_writer
@@ -61,7 +64,9 @@ class Session:
             Quiet(settings, lambda: NOW),
             Masks(settings),
         )
-        self._collector = Collector(Bots({"memory": self.bot}), Actions({}), *ways)
+        self.changes = 0
+        self.actions = Actions({"change": self._change, "send": self._change}, {"change"})
+        self._collector = Collector(Bots({"memory": self.bot}), self.actions, *ways)
         self._folder = folder
 
     def writes(self, *texts: str) -> None:
@@ -74,6 +79,34 @@ class Session:
                     "INSERT INTO messages_out (seq, id, in_reply_to, kind, created_at, content) VALUES (?, ?, 'm', 'chat', 1, ?)",
                     (seq, f"o{seq}-{number}", said),
                 )
+
+    def asks_for(self, action: str) -> None:
+        with self.runner:
+            self.runner.execute(
+                "INSERT INTO messages_out (seq, id, in_reply_to, kind, created_at, content) VALUES (9, 'o', 'm', 'system', 1, ?)",
+                (content.encode(content.Action(action, {})),),
+            )
+
+    @asynccontextmanager
+    async def _change(self, session: Carried, asked: Asked) -> AsyncIterator[Handler]:
+        def change(_: InboundWriter) -> str:
+            self.changes += 1
+            return "changed"
+
+        yield change
+
+    async def acts(self, *marks: str) -> tuple[int, list[str], str]:
+        """How often something changed, what became of the row, and what the agent is told."""
+        with self.writer.writing():
+            for mark in marks:
+                self.writer.raise_mark(mark, 100)
+        done = self.collect()
+        while done.asked is not None:
+            async with self.actions.prepared(cast(Carried, self), done.asked) as handler:
+                done = self.collect(Ready(handlers={done.asked.row_id: handler}, rest=done.rest))
+        said = [content.decode_inbound(message.content) for message in self.writer.pending()]
+        told = " ".join(one.text for one in said if isinstance(one, content.System))
+        return self.changes, [parcel.state for parcel in self.writer.parcels_of("o")], told
 
     def ends_its_turn(self, text: str) -> None:
         with self.runner:
@@ -213,3 +246,26 @@ def test_what_an_answer_took_is_looked_up_where_its_channel_may_want_that_said(
     session.ends_its_turn("done")
     [parcel] = session.collect(billed=billed, place=place).parcels
     assert json.loads(parcel.payload)["closes"] is asked
+
+
+async def test_what_another_node_may_have_done_is_done_here_where_twice_is_once(session: Session) -> None:
+    session.asks_for("change")
+    assert await session.acts("doubtful_up_to", "carried_up_to") == (1, ["applied"], "changed")
+
+
+async def test_what_another_node_may_have_done_is_not_done_twice_and_the_agent_is_told(
+    session: Session,
+) -> None:
+    session.asks_for("send")
+    changes, states, told = await session.acts("doubtful_up_to", "carried_up_to")
+    assert (changes, states) == (0, ["quarantined"])
+    assert "look whether this took effect" in told
+
+
+async def test_after_records_of_this_machine_were_lost_nothing_is_done_a_second_time(
+    session: Session,
+) -> None:
+    session.asks_for("change")
+    changes, states, told = await session.acts("doubtful_up_to")
+    assert (changes, states) == (0, ["quarantined"])
+    assert "look whether this took effect" in told
