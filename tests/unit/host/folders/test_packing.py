@@ -194,7 +194,9 @@ def test_nothing_that_is_unpacked_lies_elsewhere_or_is_of_another_kind(
 
 
 @pytest.mark.parametrize(
-    "file", [b"", b"no pack", gzip.compress(b"no tar" * 400), gzip.compress(b"x" * 999)[:-9]]
+    "file",
+    [b"", b"no pack", gzip.compress(b"no tar" * 400), gzip.compress(b"x" * 999)[:-9]],
+    ids=["nothing", "no gzip", "no tar", "cut off"],
 )
 def test_what_is_no_pack_is_broken(tmp_path: Path, file: bytes) -> None:
     with pytest.raises(Broken):
