@@ -15,7 +15,7 @@ import apsw
 
 from host.mailbox.copies import ASK, IN, Copy
 from host.mailbox.rows import NewMessage, Question
-from sessiondb import Address, MessageIn, content
+from sessiondb import Address, MessageIn, Status, content
 
 if TYPE_CHECKING:
     from host.mailbox.inbound import InboundWriter
@@ -28,11 +28,25 @@ MOST_ASKED = 200  # such calls that are looked at
 
 
 def of(writer: InboundWriter, pending: Iterable[MessageIn], states: Mapping[str, str]) -> list[Copy]:
-    """`states` is what the runner keeps."""
-    parked = [key.removeprefix(PARKED) for key in sorted(states) if key.startswith(PARKED)]
-    questions = [writer.asked(row_id) for row_id in parked[:MOST_ASKED]]
-    found = [_message(message) for message in pending if message.kind in ALONE]
+    """`states` is what the runner keeps. What a call that waits was asked for in is over, and what comes of it answers that."""
+    parked = [key for key in sorted(states) if key.startswith(PARKED)][:MOST_ASKED]
+    questions = [writer.asked(key.removeprefix(PARKED)) for key in parked]
+    begun = {_asked_for_in(states[key]) for key in parked}
+    origins = [writer.message(id_) for id_ in sorted(begun - {""})]
+    over = [
+        one for one in origins if one is not None and one.status == Status.COMPLETED
+    ]  # by its acknowledgement
+    found = [_message(message) for message in (*(m for m in pending if m.kind in ALONE), *over)]
     return found + [_question(question) for question in questions if question is not None]
+
+
+def _asked_for_in(parked: str) -> str:
+    """The id of the message that began the turn of a call that waits; '' for one that does not wait any more."""
+    try:
+        found = json.loads(parked)
+        return "" if found["answered_by"] else str(found["turn"]).rpartition("-")[0]
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def _message(m: MessageIn) -> Copy:

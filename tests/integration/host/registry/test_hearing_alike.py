@@ -58,6 +58,15 @@ class Nodes:
         while server.says(self._url, "SELECT count(*) FROM serving WHERE live = 1") != "1":
             pass
 
+    def until_it_waits(self, server: Server) -> None:
+        while (
+            server.says(
+                self._url, "SELECT count(*) FROM mailbox_copies WHERE part = 'ask' AND content LIKE '%\"\"]'"
+            )
+            == "0"
+        ):
+            pass
+
     def ask(self, text: str) -> Message:
         return self.discord.say(self.ann, self.channel, text, mention_bot=True)
 
@@ -107,6 +116,7 @@ async def test_each_message_is_answered_and_each_interaction_responded_to_once_b
             # A question that is in the book of a node that is gone.
             asked = nodes.ask(ASKS)
             [card] = await nodes.answered(asked)
+            await asyncio.to_thread(nodes.until_it_waits, postgres)  # its turn is over, and the call waits
             ada.stop()
             await nodes.until(lambda: discord.gateway.sessions == 1)
             await asyncio.to_thread(nodes.until_given_back, postgres)

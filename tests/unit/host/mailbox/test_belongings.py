@@ -57,6 +57,53 @@ def test_what_no_event_brought_is_copied_and_comes_back_as_it_was(
     assert writer.question("k1") == ASKED
 
 
+def parked(turn: object, answered_by: str = "") -> dict[str, str]:
+    return {"parked:r1": json.dumps({"turn": turn, "call": "c", "answered_by": answered_by})}
+
+
+def test_what_a_call_that_waits_was_asked_for_in_comes_along_though_it_is_over(writer: InboundWriter) -> None:
+    """What comes of the answer is an answer to that message, and without it to none."""
+    filled(writer)
+    with writer.writing():
+        writer.settle("chat", Status.COMPLETED)
+    found = belongings.of(writer, [], parked("chat-1"))
+    assert [(copy.part, copy.name) for copy in found] == [(IN, "chat"), (ASK, "r1")]
+    with writer.writing():
+        writer.forget_messages(["chat"])
+        belongings.bring_back(writer, found)
+    back = writer.message("chat")
+    assert back is not None
+    assert (back.kind, back.address, back.content) == ("chat", PLACE, content.encode(CHAT.content))
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        parked("chat-1", answered_by="a1"),
+        parked("unknown-1"),
+        parked(7),
+        parked(["chat-1"]),
+        {"parked:r1": "["},
+        {"parked:r1": "[]"},
+        {"parked:r1": "null"},
+    ],
+)
+def test_what_no_call_waits_for_any_more_stays_where_it_was(
+    writer: InboundWriter, states: dict[str, str]
+) -> None:
+    filled(writer)
+    with writer.writing():
+        writer.settle("chat", Status.COMPLETED)
+    assert [copy.part for copy in belongings.of(writer, [], states)] == [ASK]
+
+
+def test_what_was_called_off_is_not_begun_anew_by_a_call_that_waits(writer: InboundWriter) -> None:
+    filled(writer)
+    with writer.writing():
+        writer.settle("chat", Status.CANCELLED)
+    assert [copy.part for copy in belongings.of(writer, [], parked("chat-1"))] == [ASK]
+
+
 def test_what_is_there_already_stays_as_it_is(writer: InboundWriter) -> None:
     found = filled(writer)
     with writer.writing():
