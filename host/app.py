@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ from host.registry import (
     taking_in,
 )
 from host.registry.errands import CHANNEL
-from host.registry.port import Registry
+from host.registry.port import Hint, Registry
 from host.registry.sessions import Session
 from host.upkeep import leaving
 from host.upkeep.backups import scratch, upgrading
@@ -419,36 +419,32 @@ class Host:
         """What nodes that stand by take in."""
         if not self._url:
             return
-        hints = elsewhere.hints(self._url, taking_in.CHANNEL, self._parts.disk)
-        try:
+        async with self._hints(taking_in.CHANNEL) as hints:
             await TakingIn(self.house.records.db, self._bots, hints).run()
-        finally:
-            await hints.close()
 
     async def _take_up_others(self) -> None:
         """What no node holds any more, and what others changed."""
         db = self.house.records.db
         if not db.holding.is_shared:
             return
-        hints, hearing = (
-            elsewhere.hints(self._url, f"{holding.CHANNEL}{db.node}", self._parts.disk),
-            Hearing(db),
-        )
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(hearing.run(hints), name="hearing")
-                group.create_task(self.house.taking_up.run(hearing), name="taking-up")
-        finally:
-            await hints.close()
+        hearing = Hearing(db)
+        async with self._hints(f"{holding.CHANNEL}{db.node}") as hints, asyncio.TaskGroup() as group:
+            group.create_task(hearing.run(hints), name="hearing")
+            group.create_task(self.house.taking_up.run(hearing), name="taking-up")
 
     async def _do_for_others(self) -> None:
         """What other nodes ask of this one."""
         db = self.house.records.db
         if not db.holding.is_shared:
             return
-        hints = elsewhere.hints(self._url, f"{CHANNEL}{db.node}", self._parts.disk)
-        try:
+        async with self._hints(f"{CHANNEL}{db.node}") as hints:
             await self.house.records.errands.run(hints)
+
+    @contextlib.asynccontextmanager
+    async def _hints(self, channel: str) -> AsyncIterator[Hint]:
+        hints = elsewhere.hints(self._url, channel, self._parts.disk)
+        try:
+            yield hints
         finally:
             await hints.close()
 

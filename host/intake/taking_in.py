@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from host.ports.bot import Bots, DealsWith
 from host.registry import taking_in
-from host.registry.port import Registry, Statements
+from host.registry.port import Hint, Registry, Statements
 from host.registry.taking_in import Taken
 from sessiondb import SessionError
 
 log = logging.getLogger(__name__)
 
 LOOK = 1.0  # s between two looks when nothing is told
-
-
-class Hint(Protocol):
-    async def wait(self, seconds: float) -> None: ...
 
 
 class TakingIn:

@@ -15,10 +15,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from host.registry.holding import Place
-from host.registry.port import Registry, Statements
+from host.registry.port import Hint, Registry, Statements
 from host.registry.where import DATABASE
 from sessiondb.errors import SessionError, Unavailable
 from sessiondb.records import Address
@@ -37,10 +36,6 @@ BROKEN = ""  # an answer: whoever did it broke over it
 
 class Unclear(Unavailable):
     """Another node began it, and nobody knows what became of it."""
-
-
-class Hint(Protocol):
-    async def wait(self, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

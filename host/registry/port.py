@@ -20,6 +20,13 @@ from host.registry.ties import Ties
 T = TypeVar("T")
 
 
+class Hint(Protocol):
+    """That there may be something to be looked at, for who would look a little later anyway (law 3)."""
+
+    async def wait(self, seconds: float) -> None:
+        """Until something was told, or the time is over."""
+
+
 class Registry(Protocol):
     """Jobs never overlap, and one that raises undoes only itself; those that wait at a time share a commit.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from host.registry.holding import Place
 from host.registry.port import Registry, Statements
 from sessiondb.records import Address
@@ -12,9 +14,7 @@ async def deals(db: Registry, address: Address) -> bool:
     Raises `SessionError`."""
     if db.holding.has(address):
         return db.leads()  # one that is over by its own clock leaves it to nobody yet
-    if taken := await db.write(lambda connection: db.holding.take(connection, address)):
-        db.holding.note([Place(*address[:3])])
-    return taken
+    return await _taken(db, address, lambda connection: db.holding.take(connection, address))
 
 
 async def is_anothers(db: Registry, address: Address) -> bool:
@@ -35,7 +35,10 @@ async def reached(db: Registry, address: Address) -> bool:
 
     if db.holding.has(address):
         return True
-    taken = await db.write(job)
-    if taken:
+    return await _taken(db, address, job)
+
+
+async def _taken(db: Registry, address: Address, job: Callable[[Statements], bool]) -> bool:
+    if taken := await db.write(job):
         db.holding.note([Place(*address[:3])])
     return taken

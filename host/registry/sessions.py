@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from host.ports.events import EventClass, InboundEvent, Privacy
-from host.registry.port import Statements
+from host.registry.port import Rows, Statements
 from sessiondb import SessionFolder
 from sessiondb.records import Address
 
@@ -173,15 +173,18 @@ class Sessions:
 
     def load(self, connection: Statements, where: str, bindings: tuple[str | int, ...] = ()) -> list[Session]:
         """For a job on host.db."""
-        rows = connection.execute(f"SELECT {_COLUMNS} FROM sessions WHERE {where}", bindings).fetchall()
-        return [self._session([str(column) for column in row]) for row in rows]
+        return self._found(connection.execute(f"SELECT {_COLUMNS} FROM sessions WHERE {where}", bindings))
 
     def here(
         self, connection: Statements, where: str = "busy = 1", bindings: tuple[str | int, ...] = ()
     ) -> list[Session]:
         """Of those that are this node's."""
-        rows = connection.execute(f"SELECT {_COLUMNS} FROM sessions_here WHERE {where}", bindings).fetchall()
-        return [self._session([str(column) for column in row]) for row in rows]
+        return self._found(
+            connection.execute(f"SELECT {_COLUMNS} FROM sessions_here WHERE {where}", bindings)
+        )
+
+    def _found(self, rows: Rows) -> list[Session]:
+        return [self._session([str(column) for column in row]) for row in rows.fetchall()]
 
     def anew(self, connection: Statements, place: tuple[str, str, str]) -> None:
         """The place is this node's from now on: what was known of its sessions was before another had them."""

@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import logging
 
-from host.intake.taking_in import Hint
-from host.registry.port import Registry
+from host.registry.port import Hint, Registry
 from host.registry.tidings import Told
 from sessiondb import SessionError
 

@@ -12,9 +12,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from host.intake import inbox
-from host.intake.taking_in import Hint
 from host.registry.holding import AT_ONCE, Place
-from host.registry.port import Statements
+from host.registry.port import Hint, Statements
 from host.registry.sessions import Session
 from host.upkeep.sweep import Parts, Sweep
 from sessiondb import SessionError
