@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
 from host.folders.disk import ThreadDisk
 from host.registry.nodes import Node
 from host.registry.port import Registry
@@ -38,3 +43,14 @@ class Nodes:
     async def close(self) -> None:
         for one in self._open:
             await one.close()
+
+
+@asynccontextmanager
+async def without_beats(server: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Nodes]:
+    """None of them renews its lease, or ends another, before the test says so."""
+    from host.registry import leases  # an extra's, where there is one
+
+    monkeypatch.setattr(leases, "BEAT", 3_600.0)
+    made = Nodes(server)
+    yield made
+    await made.close()

@@ -15,7 +15,7 @@ from host.registry.tidings import What
 from host.upkeep import leaving
 from sessiondb.records import Address
 from tests.support.postgres import Server
-from tests.support.registries import Nodes
+from tests.support.registries import Nodes, without_beats
 
 ADA, BOB = Node("a", "ada"), Node("b", "bob")
 HERE = Address("slack", "T1", "C1")
@@ -24,12 +24,8 @@ EVE = "slack:T1/U1"
 
 @pytest.fixture
 async def nodes(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Nodes]:
-    from host.registry import leases
-
-    monkeypatch.setattr(leases, "BEAT", 3_600.0)
-    made = Nodes(postgres)
-    yield made
-    await made.close()
+    async with without_beats(postgres, monkeypatch) as made:
+        yield made
 
 
 async def ordered(registry: Registry, those: dict[str, bool]) -> None:

@@ -25,7 +25,7 @@ from host.words import as_it_is
 from sessiondb.records import Address
 from tests.support import hosting, keeping
 from tests.support.postgres import Server
-from tests.support.registries import Nodes
+from tests.support.registries import Nodes, without_beats
 
 ADA, BOB = Node("a", "ada"), Node("b", "bob")
 HERE = Address("slack", "T1", "C1")
@@ -46,12 +46,8 @@ class Asked:
 
 @pytest.fixture
 async def nodes(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Nodes]:
-    from host.registry import leases
-
-    monkeypatch.setattr(leases, "BEAT", 3_600.0)
-    made = Nodes(postgres)
-    yield made
-    await made.close()
+    async with without_beats(postgres, monkeypatch) as made:
+        yield made
 
 
 def records(registry: Registry, folder: Path) -> Records:
