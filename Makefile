@@ -67,7 +67,7 @@ NODES ?= 3
 
 # Several hosts on one database while they are killed, stopped and cut off from it, and it is started again; SEED=2 has other faults.
 # WORKSPACES=snapshots: what agents write is packed into the database; else it lies in a share.
-# The last line is the figure. Needs PostgreSQL and requirements-cluster.lock.
+# The last line is the figure; CHAOS="--record FILE" adds it to one. Needs PostgreSQL and requirements-cluster.lock.
 .PHONY: chaos
 chaos: $(READY)
 	@$(BIN)/python -m tests.chaos --nodes $(NODES) --first $(or $(SEED),1) --workspaces $(or $(WORKSPACES),share) $(CHAOS)

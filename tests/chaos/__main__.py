@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.chaos.nodes import back_within
 from tests.chaos.run import Outcome, Run, Size
+from tests.support import checkout
 from tests.support.postgres import server
 
 
@@ -24,11 +27,18 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=30)
     parser.add_argument("--workspaces", choices=("share", "snapshots"), default="share")
     parser.add_argument(
-        "--keep", action="store_true", help="the nodes' folders, for whoever looks for a cause"
+        "--keep", action="store_true", help="the nodes' folders and tables, for whoever looks for a cause"
     )
+    parser.add_argument("--record", type=Path, help="a file that gets a line of each seed")
     asked = parser.parse_args()
+    commit = checkout.commit()  # of the code that is loaded now; what is checked out later is not run
     size = Size(asked.nodes, asked.messages, asked.sessions, asked.faults, asked.workspaces == "share")
-    outcomes = [_one(seed, size, keep=asked.keep) for seed in range(asked.first, asked.first + asked.seeds)]
+    outcomes = []
+    for seed in range(asked.first, asked.first + asked.seeds):
+        outcomes.append(_one(seed, size, keep=asked.keep))
+        if asked.record is not None:
+            with asked.record.open("a") as record:
+                record.write(_recorded(commit, seed, size, outcomes[-1]))
     answers = sum(one.answers for one in outcomes)
     wrong = sum(len(one.wrong) for one in outcomes)
     latest = max(one.delays[0][0] for one in outcomes if one.delays)
@@ -45,6 +55,8 @@ def _one(seed: int, size: Size, *, keep: bool) -> Outcome:
     try:
         with server() as database:
             outcome = asyncio.run(Run(folder, database, seed, size).outcome())
+            if keep:
+                (folder / "tables.sql").write_text(database.dump())
     finally:
         if keep:
             print(f"seed {seed}: its folders are in {folder}")
@@ -56,6 +68,18 @@ def _one(seed: int, size: Size, *, keep: bool) -> Outcome:
     if outcome.wrong or keep:
         print("\n".join(f"  {line}" for line in outcome.faults))
     return outcome
+
+
+def _recorded(commit: str, seed: int, size: Size, outcome: Outcome) -> str:
+    late = outcome.delays[0][0] if outcome.delays else 0.0
+    load = os.getloadavg()[2]  # of 15 minutes, which is about what a full run takes
+    return (
+        f"{datetime.now(UTC).date().isoformat()} commit {commit}: seed {seed},"
+        f" {'share' if size.share else 'snapshots'}, {size.nodes} nodes, {size.faults} faults:"
+        f" {outcome.answers} of {size.messages} answers, {len(outcome.wrong)} wrong, back after {late:.1f} s at most"
+        f" (≤ {back_within():.0f}), in {outcome.seconds:.0f} s; load {load:.1f} on {os.cpu_count()} processors\n"
+        + "".join(f"  {line}\n" for line in outcome.wrong)
+    )
 
 
 if __name__ == "__main__":

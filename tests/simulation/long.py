@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,6 +17,7 @@ from pathlib import Path
 from tests.simulation.outcome import Outcome
 from tests.simulation.pool import outcomes
 from tests.simulation.run import run
+from tests.support import checkout
 
 BLOCK = 250  # seeds
 
@@ -82,20 +82,6 @@ def _block(work: Callable[[int], Outcome], seeds: range, commit: str, workers: i
     return Block(seeds[0], len(seeds), commit, time.monotonic() - begun, violated)
 
 
-def _commit() -> str:
-    """With “-dirty” behind it where something else was changed than what is written here."""
-    commit = _git("describe", "--always")
-    return (
-        f"{commit}-dirty"
-        if _git("status", "--porcelain", "--", ":/", ":(top,exclude).ci/simulate.*")
-        else commit
-    )
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
-
-
 def main(arguments: Sequence[str] | None = None, work: Callable[[int], Outcome] = run) -> int:
     parser = argparse.ArgumentParser(prog="long")
     parser.add_argument("--seeds", type=int, default=20_000)
@@ -104,7 +90,7 @@ def main(arguments: Sequence[str] | None = None, work: Callable[[int], Outcome] 
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True)
     asked = parser.parse_args(arguments)
-    commit = _commit()  # of the code that is loaded now; what is checked out later is not run
+    commit = checkout.commit()  # of the code that is loaded now; what is checked out later is not run
     asked.state.parent.mkdir(parents=True, exist_ok=True)
     for seeds in list(left(asked.first, asked.seeds, recorded(asked.state))):
         block = _block(work, seeds, commit, asked.workers)

@@ -100,6 +100,10 @@ class Server:
         """What a statement of somebody else's answers, without headings."""
         return self._run("psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql).strip()
 
+    def dump(self) -> str:
+        """All that is in it, as statements."""
+        return self._run("pg_dumpall", *self._here())
+
     def cut_off(self, url: str) -> None:
         """Whoever else is connected to the database, as by a network that is gone."""
         self.says(
