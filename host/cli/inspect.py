@@ -15,9 +15,10 @@ from host.controls import conversations, naming
 from host.controls.conversations import Row
 from host.controls.naming import Names
 from host.folders import lock
-from host.registry import orders
+from host.registry import nodes, orders, whereabouts
 from host.registry.db import open_registry
 from host.registry.port import Statements
+from host.registry.where import noted
 
 MOST_SESSIONS = 50  # shown without --all
 ALIVE = 10_000  # ms since the last heartbeat within which a runner lives
@@ -31,9 +32,10 @@ def show_sessions(config: Config, *, everything: bool, as_json: bool) -> None:
         if registry is None:
             _none(data, as_json=as_json)
             return
-        found = conversations.latest(
-            registry, data, conversations.ALL if everything else MOST_SESSIONS, runs=lock.held(data)
-        )
+        own = nodes.named(data) if noted(data) else ""
+        most = conversations.ALL if everything else MOST_SESSIONS
+        found = conversations.latest(registry, data, most, runs=lock.held(data), node=own)
+        machines = whereabouts.names(registry) if any(row.node for row in found) else {}
         ids = [str(id_) for (id_,) in registry.execute("SELECT id FROM sessions").fetchall()]
         names = Names(registry)
         places = {row.id: names.place(row.address, row.scope) for row in found}
@@ -44,7 +46,7 @@ def show_sessions(config: Config, *, everything: bool, as_json: bool) -> None:
     if not found:
         _none(data, as_json=False)
         return
-    _shown(found, short, places)
+    _shown(found, short, places, machines)
     if len(ids) > len(found):
         listing.say(f"The latest {len(found)} of {len(ids)}; --all shows all of them.", "dim")
 
@@ -56,7 +58,9 @@ def _none(data: Path, *, as_json: bool) -> None:
         listing.say(f"There are no conversations in {data.resolve()} yet.")
 
 
-def _shown(found: list[Row], short: Mapping[str, str], places: dict[str, str]) -> None:
+def _shown(
+    found: list[Row], short: Mapping[str, str], places: dict[str, str], machines: Mapping[str, str]
+) -> None:
     now = now_ms()
     agents = len({row.agent for row in found}) > 1
     headings = ["session", *(["agent"] if agents else []), "where", "title", "last", "state"]
@@ -75,6 +79,8 @@ def _shown(found: list[Row], short: Mapping[str, str], places: dict[str, str]) -
     for row in found:
         if row.problem:
             listing.say(f"{short[row.id]}: {row.problem}", "yellow")
+    if lie := sorted({machines.get(row.node, row.node) for row in found if row.node}):
+        listing.say(f"What has no title here lies with {', '.join(lie)}.", "dim")
 
 
 def _for_programs(row: Row, short: str, place: str) -> dict[str, object]:

@@ -37,6 +37,7 @@ class Row:
     state: str
     problem: str
     title: str
+    node: str = ""  # of another node that has its files, which were not looked into
 
 
 EVERY = ("TRUE", ())  # no condition
@@ -51,27 +52,33 @@ def latest(
     where: tuple[str, tuple[str, ...]] = EVERY,
     *,
     runs: bool,
+    node: str = "",
 ) -> list[Row]:
     """Those that were active last, `most` of them (`ALL`: there is no end), below a place in the list; `runs`: a host does.
 
-    `where`: a condition on `sessions`, with its bindings.
+    `where`: a condition on `sessions`, with its bindings. `node`: whose data folder it is, where several share a registry.
     """
     condition, bindings = where
     rows = registry.execute(
         "SELECT id, agent, channel_type, workspace_id, platform_id, thread_id, scope, active_at, start_failures,"
-        f" start_error FROM sessions WHERE {condition} AND active_at <= ? AND (active_at, id) < (?, ?)"
+        f" start_error, node, busy FROM sessions WHERE {condition} AND active_at <= ? AND (active_at, id) < (?, ?)"
         " ORDER BY active_at DESC, id DESC LIMIT ?",
         (*bindings, (before or LAST)[0], *(before or LAST), most),
     ).fetchall()
     found = []
-    for id_, agent, channel, workspace, place, thread, scope, active_at, failures, error in rows:
+    for id_, agent, channel, workspace, place, thread, scope, active_at, failures, error, lies, busy in rows:
         address = Address(str(channel), str(workspace), str(place), str(thread))
-        state, problem, title = _inside(SessionFolder((data / "sessions" / str(id_)).resolve()), runs=runs)
+        others = str(lies) if node and lies not in ("", node) else ""
+        if others:
+            state, problem, title = ("waits" if busy else "idle"), "", ""
+        else:
+            state, problem, title = inside(data, str(id_), runs=runs)
         if state == "waits" and int(str(failures)):
             state, problem = "cannot start", f"{failures} starts failed: {one_line(str(error), 200)}"
-        found.append(
-            Row(str(id_), str(agent), address, str(scope), int(str(active_at)), state, problem, title)
+        row = Row(
+            str(id_), str(agent), address, str(scope), int(str(active_at)), state, problem, title, others
         )
+        found.append(row)
     return found
 
 
@@ -86,8 +93,9 @@ def place_in(key: str) -> tuple[int, str] | None:
     return (int(found[1]), found[2]) if found else None
 
 
-def _inside(folder: SessionFolder, *, runs: bool) -> tuple[str, str, str]:
+def inside(data: Path, id_: str, *, runs: bool) -> tuple[str, str, str]:
     """State, problem and title, from the session's own files."""
+    folder = SessionFolder((data / "sessions" / id_).resolve())
     if not folder.inbound_db.exists():
         return "idle", "", ""
     try:

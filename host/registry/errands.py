@@ -96,6 +96,21 @@ class Errands:
                 for node, name in self._holding.others(connection)
             ]
 
+        return await self._answers(put, patience)
+
+    async def ask_those(
+        self, kind: str, bodies: Mapping[str, str], patience: float = PATIENCE
+    ) -> Mapping[str, str | None]:
+        """Of these nodes, each its own: the answers by their ids, None where there is none. Raises `SessionError`."""
+
+        def put(connection: Statements) -> list[tuple[str, Errand]]:
+            return [(node, self._put_for(connection, node, kind, body)) for node, body in bodies.items()]
+
+        return await self._answers(put, patience)
+
+    async def _answers(
+        self, put: Callable[[Statements], list[tuple[str, Errand]]], patience: float
+    ) -> Mapping[str, str | None]:
         asked = await self._db.write(put) if self.are_needed else []
         until = asyncio.get_running_loop().time() + patience
         answers: dict[str, str | None] = {}

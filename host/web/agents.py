@@ -26,9 +26,11 @@ from host.governance.pauses import EVERYBODY
 from host.mailbox.open import Records
 from host.registry.port import Statements
 from host.registry.sessions import scope_name
+from host.registry.whereabouts import HERE
 from host.web import looks
 from host.web.eyes import Seen
 from host.web.gate import Visitor
+from host.web.others import Others
 from host.web.page import NotThere, Page
 from host.web.places import Shown, place_of
 from sessiondb.records import Address
@@ -61,8 +63,9 @@ class Folder:
 
 
 class Agents:
-    def __init__(self, page: Page, pausing: Pausing, records: Records) -> None:
+    def __init__(self, page: Page, others: Others, pausing: Pausing, records: Records) -> None:
         self._page = page
+        self._others = others
         self._records = records
         self._pausing = pausing
         page.shows("/agents", self._list)
@@ -199,6 +202,11 @@ class Agents:
         if shown is None:
             raise NotThere(NOTHING)
         if kind == "work":
+            lies = (await self._page.books.read(lambda registry: self._others.lie(registry, [name]))).get(
+                name, HERE
+            )
+            if lies.node:
+                raise NotThere(f"This folder lies with {lies.name}, whose own page shows it.")
             where = await self._page.books.read(lambda registry: place_of(registry, shown, readable=True))
             return Folder(
                 f"work/{name}/-", f"working folder, {where}", self._data / "sessions" / name / "work"

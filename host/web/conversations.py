@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from aiohttp import web
 
 from host.controls import conversations
 from host.controls.conversations import Row
 from host.registry.port import Statements
-from host.web import looks, timeline
+from host.registry.whereabouts import HERE, Lies
+from host.web import looks
 from host.web.eyes import Seen
 from host.web.gate import Visitor
+from host.web.others import Asked, Others
 from host.web.page import NotThere, Page
 from host.web.places import Shown, place_of
-from host.web.timeline import Told
 from sessiondb.records import Address
 
 PER_PAGE = 100
@@ -35,6 +35,7 @@ class Listed:
     state: str
     problem: str
     cost: int  # millionths of a dollar, of all time that is kept
+    machine: str  # that has its files; '' on a single one
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,13 @@ class One:
     cost: int
     tokens: int
     active_at: int
+    lies: Lies
 
 
 class Conversations:
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, others: Others) -> None:
         self._page = page
+        self._others = others
         page.shows("/conversations", self._list, people=True)
         page.shows("/conversations/{id}", self._one, people=True)
         page.shows("/conversations/{id}/{seq:[0-9]{1,18}}", self._whole, people=True)
@@ -60,37 +63,34 @@ class Conversations:
         theirs = Seen(owner=True) if self._page.is_owner(visitor) else await self._page.sees(visitor)
 
         def job(registry: Statements) -> list[Row]:
-            return conversations.latest(registry, books.data, PER_PAGE + 1, before, theirs.where(), runs=True)
+            where, own = theirs.where(), self._others.own
+            return conversations.latest(
+                registry, books.data, PER_PAGE + 1, before, where, runs=True, node=own
+            )
 
-        rows = await books.read(job)
+        rows = await self._others.listed(await books.read(job))
         shown = [Shown(row.address, row.scope) for row in rows]
         seen = await self._page.sees(visitor, shown) if theirs.owner else theirs
-        listed = await books.read(lambda registry: [_listed(registry, row, seen) for row in rows[:PER_PAGE]])
+
+        def told(registry: Statements) -> list[Listed]:
+            lie = self._others.lie(registry, [row.id for row in rows])
+            return [_listed(registry, row, seen, lie.get(row.id, HERE)) for row in rows[:PER_PAGE]]
+
+        listed = await books.read(told)
         older = conversations.key_of(rows[PER_PAGE - 1]) if len(rows) > PER_PAGE else ""
-        return self._page.html(
-            "conversations.html", visitor, {"listed": listed, "older": older, "first": not before}
-        )
+        values = {"listed": listed, "older": older, "first": not before, "share": self._others.share}
+        return self._page.html("conversations.html", visitor, values)
 
     async def _one(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
         before = _number(request.query.get("before", "0"), 0)
         one = await self._found(request, visitor)
-
-        def job(registry: Statements) -> Told:
-            folder = self._page.books.data / "sessions" / one.id
-            masked = partial(self._page.service.shown, agent=one.agent)
-            return timeline.told(registry, folder, one.id, before, readable=one.readable, masked=masked)
-
-        told = await self._page.books.read(job)
+        told = await self._others.told(one.lies, Asked(one.id, one.agent, one.readable, before))
         return self._page.html("conversation.html", visitor, {"one": one, "story": told, "private": PRIVATE})
 
     async def _whole(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
         """As text and nothing else, whatever is in it."""
         seq, one = int(request.match_info["seq"]), await self._found(request, visitor)
-        folder = self._page.books.data / "sessions" / one.id
-        masked = partial(self._page.service.shown, agent=one.agent)
-        text = (
-            await self._page.books.read(lambda _: timeline.whole(folder, seq, masked)) if one.readable else ""
-        )
+        text = await self._others.whole(one.lies, one.id, one.agent, seq) if one.readable else ""
         if not text:
             raise NotThere("There is no such message.")
         response = web.Response(body=text.encode("utf-8", "replace"), headers=looks.HEADERS)
@@ -105,10 +105,15 @@ class Conversations:
         readable = seen.reads(shown)
         if not (readable or seen.owner):
             raise NotThere(GONE)
-        return await self._page.books.read(lambda registry: _found(registry, id_, readable=readable))
+
+        def job(registry: Statements) -> One:
+            lies = self._others.lie(registry, [id_]).get(id_, HERE)
+            return _found(registry, id_, lies, readable=readable)
+
+        return await self._page.books.read(job)
 
 
-def _listed(registry: Statements, row: Row, seen: Seen) -> Listed:
+def _listed(registry: Statements, row: Row, seen: Seen, lies: Lies) -> Listed:
     shown = Shown(row.address, row.scope)
     readable = seen.reads(shown)
     return Listed(
@@ -121,6 +126,7 @@ def _listed(registry: Statements, row: Row, seen: Seen) -> Listed:
         row.state,
         row.problem if readable else "",
         _spent(registry, row.id)[0],
+        lies.name,
     )
 
 
@@ -132,7 +138,7 @@ def _shown(registry: Statements, id_: str) -> Shown:
     return Shown(Address(*map(str, row[:4])), str(row[4]))
 
 
-def _found(registry: Statements, id_: str, *, readable: bool) -> One:
+def _found(registry: Statements, id_: str, lies: Lies, *, readable: bool) -> One:
     """By its own id: what a path says is looked up and never becomes part of a file's name."""
     sql = "SELECT id, agent, active_at FROM sessions WHERE id = ?"
     row = registry.execute(sql, (id_,)).fetchone()
@@ -141,7 +147,7 @@ def _found(registry: Statements, id_: str, *, readable: bool) -> One:
     known, agent, active_at = row
     cost, tokens = _spent(registry, str(known))
     where = place_of(registry, _shown(registry, id_), readable=readable)
-    return One(str(known), str(agent), where, readable, cost, tokens, int(active_at))
+    return One(str(known), str(agent), where, readable, cost, tokens, int(active_at), lies)
 
 
 def _spent(registry: Statements, id_: str) -> Sequence[int]:

@@ -15,6 +15,7 @@ from host.ports.bot import Bots
 from host.ports.findings import Finding, Looks
 from host.upkeep.state import State
 from host.web.gate import Visitor
+from host.web.others import Others
 from host.web.page import Page
 
 BOUND = 20.0  # s for one look
@@ -29,10 +30,16 @@ class Looked:
 
 class Health:
     def __init__(
-        self, page: Page, state: State, bots: Bots, look: Callable[[Config], list[Finding]] | None
+        self,
+        page: Page,
+        others: Others,
+        state: State,
+        bots: Bots,
+        look: Callable[[Config], list[Finding]] | None,
     ) -> None:
         """`look`: at this machine; None where nobody knows how."""
         self._page = page
+        self._others = others
         self._state = state
         self._bots = bots
         self._look = look
@@ -43,7 +50,12 @@ class Health:
 
     async def _show(self, _: web.Request, visitor: Visitor) -> web.StreamResponse:
         age = await asyncio.to_thread(self._state.swept)
+        machines, tables = (
+            await self._page.books.read(self._others.machines) if self._others.share else ((), 0)
+        )
         values = {
+            "machines": machines,
+            "tables": tables,
             "problem": self._state.unwell(age),
             "age": round(age) if age < math.inf else None,
             "platforms": self._state.connected(),

@@ -16,8 +16,10 @@ from host.ports.controls import Running
 from host.registry import orders
 from host.registry.port import Statements
 from host.registry.sessions import Session
+from host.registry.whereabouts import HERE
 from host.web import looks
 from host.web.gate import Visitor
+from host.web.others import Others
 from host.web.page import NotThere, Page
 from host.web.places import Shown, place_of
 from sessiondb import SessionError
@@ -36,13 +38,15 @@ class Row:
     where: str
     since: int
     status: str
+    machine: str  # '' on a single one
 
 
 class Now:
     """Watchers share one look; each has a bounded place, and none waits for another."""
 
-    def __init__(self, page: Page, house: House) -> None:
+    def __init__(self, page: Page, house: House, others: Others) -> None:
         self._page = page
+        self._others = others
         self._house = house
         self._watching: list[Visitor] = []
         self._news = asyncio.Condition()
@@ -68,11 +72,17 @@ class Now:
 
     async def _look(self, visitor: Visitor) -> dict[str, object]:
         running = await self._page.service.running(visitor.viewer)
-        rows = await self._page.books.read(lambda registry: [_row(registry, one) for one in running])
+
+        def job(registry: Statements) -> list[Row]:
+            lie = self._others.lie(registry, [one.session_id for one in running])
+            return [_row(registry, one, lie.get(one.session_id, HERE).name) for one in running]
+
+        rows = await self._page.books.read(job)
         depth = await self._house.state.depth()
         spent = await self._page.spent(visitor)
         return {
             "running": rows,
+            "share": self._others.share,
             "alive": len(self._house.supervisor.lives.running()),
             "waiting": len(self._house.supervisor.waiting()),
             "messages": depth.messages,
@@ -152,10 +162,11 @@ class Now:
         return {"stopped": "Stopped."}.get(outcome, "Nothing was running there.")
 
 
-def _row(registry: Statements, one: Running) -> Row:
+def _row(registry: Statements, one: Running, machine: str) -> Row:
     scope = _scope(registry, one.session_id)
     status = one.status if sight.is_common(one.address, scope) else "is working"
-    return Row(one.session_id, one.agent, place_of(registry, Shown(one.address, scope)), one.since, status)
+    where = place_of(registry, Shown(one.address, scope))
+    return Row(one.session_id, one.agent, where, one.since, status, machine)
 
 
 def _scope(registry: Statements, session_id: str) -> str:

@@ -1,15 +1,20 @@
 """Searching what was said, of which a visitor finds what they may read now and nothing else.
 
 The index says where words may stand; the conversation says what stands there. So nothing is shown that was forgotten meanwhile.
+Where several nodes serve, each looks into what lies with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import asyncio
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 from aiohttp import web
+from pydantic import TypeAdapter
 
 from host.governance.access import LOCAL
 from host.registry.port import Statements
@@ -20,6 +25,7 @@ from host.upkeep.searching.index import Hit, TooMuch
 from host.web import timeline
 from host.web.eyes import Seen, known
 from host.web.gate import Visitor
+from host.web.others import Others
 from host.web.page import Page
 from host.web.places import Shown, place_of
 from sessiondb import SessionError
@@ -47,12 +53,16 @@ found (platform, workspace) AS (
 SELECT platform, workspace FROM found WHERE workspace IS NOT NULL
 """
 _SESSION = (
-    "SELECT agent, channel_type, workspace_id, platform_id, thread_id, scope FROM sessions WHERE id = ?"
+    "SELECT agent, channel_type, workspace_id, platform_id, thread_id, scope, node FROM sessions WHERE id = ?"
 )
+SEARCH = "page.search"  # an errand
+PATIENCE = 4.0  # s for the answer of another node, which has 2 s to look
+_SEEN = TypeAdapter(Seen)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
+    id: int
     session: str
     seq: int
     at: int  # ms UTC
@@ -67,32 +77,97 @@ class Result:
     older: int = 0  # the id below which there may be more, 0 for none
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Of all nodes."""
+
+    result: Result
+    making: bool  # whether one of them still reads conversations for the first time
+    silent: Sequence[str] = ()  # those that did not answer
+
+
 class Search:
-    def __init__(self, page: Page, feeding: Feeding) -> None:
+    def __init__(self, page: Page, others: Others, feeding: Feeding) -> None:
         self._page = page
+        self._others = others
         self._feeding = feeding
+        others.does(SEARCH, self._asked_to)
         page.shows("/search", self._show, people=True)
 
     async def _show(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
         words = request.query.get("q", "").strip()[: index.LONGEST_ASKED]
         below = request.query.get("before", "")
         before = int(below) if below.isascii() and below.isdigit() and len(below) < 20 else 0
-        match, problem, result = index.asked(words), "", Result([])
+        match, problem, found = index.asked(words), "", Whole(Result([]), self._feeding.making)
         if match:
             seen = await self._page.sees(visitor)
             try:
-                result = await self._page.books.read(
-                    lambda registry: _searched(registry, self._page, seen, (match, words, min(before, 2**62)))
-                )
+                found = await self._everywhere(seen, (match, words, min(before, 2**62)))
             except TooMuch:
                 problem = "That takes too long to look for: add a word that is seldom said."
         elif words:
             problem = "There is no word in that."
-        values = {"q": words, "problem": problem, "result": result, "making": self._feeding.making}
-        return self._page.html("search.html", visitor, values)
+        return self._page.html("search.html", visitor, {"q": words, "problem": problem, **_values(found)})
+
+    async def _everywhere(self, seen: Seen, asked: tuple[str, str, int]) -> Whole:
+        """Raises `TooMuch`, `SessionError`."""
+        if not self._others.share:
+            return Whole(await self._here(seen, asked), self._feeding.making)
+        body = json.dumps([_SEEN.dump_python(seen, mode="json"), *asked])
+        here, answers = await asyncio.gather(
+            self._here(seen, asked), self._others.everywhere(SEARCH, body, PATIENCE)
+        )
+        said = [json.loads(answer) for answer in answers.values() if answer]
+        if not all(said):
+            raise TooMuch
+        results = [_read(one["result"]) for one in said]
+        making = self._feeding.making or any(one["making"] for one in said)
+        return Whole(
+            merged([here, *results]), making, [name for name, answer in answers.items() if not answer]
+        )
+
+    async def _here(self, seen: Seen, asked: tuple[str, str, int]) -> Result:
+        return await self._page.books.read(
+            lambda registry: _searched(registry, self._page, self._others.own, seen, asked)
+        )
+
+    async def _asked_to(self, body: str) -> str:
+        """What lies here; nothing where that takes too long."""
+        seen, match, words, before = json.loads(body)
+        try:
+            result = await self._here(_SEEN.validate_python(seen), (match, words, before))
+        except TooMuch:
+            return "{}"
+        return json.dumps({"result": asdict(result), "making": self._feeding.making})
 
 
-def _searched(registry: Statements, page: Page, seen: Seen, asked: tuple[str, str, int]) -> Result:
+def _values(found: Whole) -> Mapping[str, object]:
+    return {"result": found.result, "making": found.making, "silent": found.silent}
+
+
+def _read(found: Mapping[str, Any]) -> Result:
+    made = [
+        Found(**{**one, "pieces": [(said, asked) for said, asked in one["pieces"]]}) for one in found["found"]
+    ]
+    return Result(made, found["older"])
+
+
+def merged(results: Sequence[Result]) -> Result:
+    """One page of several that begin at the same place: each is whole down to its own end."""
+    end = max(one.older for one in results)
+    found = sorted(
+        (one for result in results for one in result.found if one.id >= end), key=_id, reverse=True
+    )
+    page = found[:PER_PAGE]
+    return Result(page, page[-1].id if len(found) > PER_PAGE else end)
+
+
+def _id(one: Found) -> int:
+    return one.id
+
+
+def _searched(registry: Statements, page: Page, own: str, seen: Seen, asked: tuple[str, str, int]) -> Result:
+    """`own`: this node, where several share the registry: what others took over is theirs to find."""
     match, words, before = asked
     paths = [index.path_of(page.books.data, scope) for scope in _scopes(registry, seen)]
     found: list[Found] = []
@@ -103,7 +178,7 @@ def _searched(registry: Statements, page: Page, seen: Seen, asked: tuple[str, st
             if len(found) == PER_PAGE:
                 return Result(found, before)
             before = hit.id
-            if (one := _found(registry, page, seen, hit, words)) is not None:
+            if (one := _found(registry, page, own, seen, hit, words)) is not None:
                 found.append(one)
         looked += len(hits)
         if len(hits) < LOOKED_AT:
@@ -125,10 +200,10 @@ def _scopes(registry: Statements, seen: Seen) -> list[str]:
     return list(scopes)[:MOST_SCOPES]
 
 
-def _found(registry: Statements, page: Page, seen: Seen, hit: Hit, words: str) -> Found | None:
+def _found(registry: Statements, page: Page, own: str, seen: Seen, hit: Hit, words: str) -> Found | None:
     """None for what they may not read, and for what is not there any more."""
     row = registry.execute(_SESSION, (hit.session,)).fetchone()
-    if row is None or str(row[5]) != hit.scope:
+    if row is None or str(row[5]) != hit.scope or (own and row[6] not in ("", own)):
         return None
     shown = Shown(Address(*map(str, row[1:5])), hit.scope)
     if not seen.reads(shown):
@@ -142,7 +217,7 @@ def _found(registry: Statements, page: Page, seen: Seen, hit: Hit, words: str) -
         return None
     where = place_of(registry, shown, readable=True)
     pieces = list(_pieces(said, words.split()))
-    return Found(hit.session, hit.seq, hit.id >> index.PLACES, where, str(row[0]), pieces)
+    return Found(hit.id, hit.session, hit.seq, hit.id >> index.PLACES, where, str(row[0]), pieces)
 
 
 def _pieces(said: str, words: Sequence[str]) -> Iterator[tuple[str, bool]]:

@@ -22,6 +22,7 @@ from host.web.conversations import Conversations
 from host.web.health import Health
 from host.web.inside import Inside
 from host.web.money import Money
+from host.web.others import Others
 from host.web.owners import Owners
 from host.web.page import Page
 from host.web.queue import Queued
@@ -49,16 +50,17 @@ class WebServer:
         self._db = house.records.db
         self._page = Page(settings, self._db, house.service, bots, now)
         self._public = urlsplit(self._config.public_url).hostname
-        self._now = Now(self._page, house)
-        Conversations(self._page)
+        others = Others(self._page, house.records)
+        self._now = Now(self._page, house, others)
+        Conversations(self._page, others)
         Scheduled(self._page)
         Money(self._page)
         Owners(self._page, house.ordered.reloading)
         Queued(self._page, house.service.queue)
-        Agents(self._page, house.ordered.pausing, house.records)
-        Health(self._page, house.state, bots, look)
+        Agents(self._page, others, house.ordered.pausing, house.records)
+        Health(self._page, others, house.state, bots, look)
         Inside(self._page)
-        Search(self._page, house.upkeep.feeding)
+        Search(self._page, others, house.upkeep.feeding)
         self._door: Door | None = None
         self.port = 0
 

@@ -28,9 +28,11 @@ class Nodes:
 
     def __init__(self, slack: FakeSlack, folder: Path, url: str, *, together: bool = False) -> None:
         """`together`: all of them serve at a time."""
-        self.slack, self._folder, self.url = slack, folder, url
+        self.slack, self.folder, self.url = slack, folder, url
         self._cluster = {"database": url}
+        self._more: dict[str, Any] = {}
         if together:
+            self._more["web"] = {"port": 0}
             self._cluster["workspaces"] = str(folder / "shared")
             (folder / "shared").mkdir()
             (folder / "shared" / share.MARK).touch()
@@ -39,17 +41,18 @@ class Nodes:
 
     def settings(self, name: str) -> Config:
         return config(
-            self._folder / name,
+            self.folder / name,
             cluster=self._cluster,
             slack={"api_url": self.slack.api_url, "sockets": 1, "message_interval": 0.01},
             access={"owners": [f"slack:{self.ann.id}"]},
+            **self._more,
         )
 
     def bot(self, name: str) -> SlackBot:
         settings, slack = self.settings(name), self.slack
         assert settings.slack is not None
         secrets = Secrets(slack.bot_token, slack.app_token)
-        return SlackBot(settings.slack, secrets, self._folder / name / "slack", settings)
+        return SlackBot(settings.slack, secrets, self.folder / name / "slack", settings)
 
     @asynccontextmanager
     async def serves(self, name: str, sockets: int = 1) -> AsyncIterator[Host]:

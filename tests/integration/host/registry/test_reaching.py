@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import socket
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from host.ports.events import Author, Viewer
 from host.registry import errands
 from sessiondb.records import Address
 from tests.fakes.slack import FakeSlack, Message
+from tests.support.browsing import browsing
 from tests.support.postgres import Server
 from tests.support.slack_nodes import WITHIN, Nodes
 from tests.support.tasking import call
@@ -59,17 +62,43 @@ def buttons(message: Message) -> Sequence[dict[str, Any]]:
     ]
 
 
+async def shows_what_lies_with(ada: Host, bob: Host, nodes: Nodes) -> None:
+    """Of what Ada has, Bob's page shows all, and on which machine it is."""
+    await ada.house.upkeep.feeding.everything()
+    async with browsing(bob, nodes.folder / "bob") as browser:
+        listed = await browser.get("/conversations")
+        assert all(word in listed.shown for word in ("general", "one", "machine", "idle"))
+        assert "does not answer" not in listed.shown
+        path = re.findall(r"/conversations/s\w+", listed.text)[-1]
+        told = await browser.get(path)
+        assert "one" in told.shown
+        assert "answered" in told.shown
+        assert f"on {socket.gethostname()} (" in told.shown
+        seq = re.findall(r'id="seq-(\d+)"', told.text)[0]
+        assert (await browser.get(f"{path}/{seq}")).text.endswith("one")
+        assert (await browser.get(f"{path}/1000000")).status == 404
+        found = await browser.get("/search?q=one")
+        assert path in found.text
+        assert "does not answer" not in found.shown
+        assert "lies with" in (await browser.get(f"/files/work/{path.rpartition('/')[2]}/-")).shown
+        health = (await browser.get("/health")).shown
+        assert health.count("serves") == 2
+        assert "this one" in health
+        assert "runners here" in (await browser.get("/")).shown
+
+
 async def test_whatever_people_do_is_done_once_by_the_node_that_holds_the_channel_whichever_hears_of_it(
     nodes: Nodes, postgres: Server
 ) -> None:
     slack, ann, channel = nodes.slack, nodes.ann, nodes.channel
-    async with nodes.serves("ada"):
+    async with nodes.serves("ada") as ada:
         [said] = await nodes.answered(nodes.ask("one"))
         assert "one" in said
         async with nodes.serves("bob", 2) as bob:
             nodes.comes_to(1)
             [said] = await nodes.answered(nodes.ask("two"))
             assert "two" in said
+            await shows_what_lies_with(ada, bob, nodes)
             # A click under a question of the agent's, and what the agent makes of it.
             asked = nodes.ask(ASKS)
             await slack.wait_until(lambda: any(map(buttons, slack.messages(channel, asked.ts))), WITHIN)

@@ -67,3 +67,26 @@ def test_a_megabyte_costs_no_more_than_a_page(monkeypatch: pytest.MonkeyPatch) -
 def test_odd_characters_stand_where_they_stood(said: str) -> None:
     assert shown(said, "kestrel").replace("[", "").replace("]", "") == said
     assert "[" in shown(said, "kestrel")
+
+
+def page(*ids: int, older: int = 0) -> search.Result:
+    return search.Result([search.Found(id_, "s", id_, 0, "", "", []) for id_ in ids], older)
+
+
+@pytest.mark.parametrize(
+    ("results", "ids", "older"),
+    [
+        ([page(), page()], [], 0),
+        ([page(5, 3), page(4)], [5, 4, 3], 0),
+        ([page(9, 7, older=7), page(8, 6, 1)], [9, 8, 7], 7),  # below 7 the first may have more
+        ([page(*range(80, 40, -2), older=42), page(*range(79, 39, -2), older=41)], [*range(80, 60, -1)], 61),
+        ([page(*range(60, 40, -1), older=41), page(99)], [99, *range(60, 41, -1)], 42),
+    ],
+)
+def test_one_page_of_what_several_nodes_found_leaves_nothing_out_between_two(
+    results: list[search.Result], ids: list[int], older: int
+) -> None:
+    merged = search.merged(results)
+    shown = [one.id for one in merged.found]
+    assert shown == ids
+    assert merged.older == older
