@@ -37,6 +37,17 @@ def faults(said: Sequence[Message], posts: Sequence[Post], written: Iterable[Pat
         yield from _zombies(path)
 
 
+def shown(changes: Iterable[Mapping[str, str]]) -> Sequence[str]:
+    """The conversations in which a message that shows a turn was opened and never removed."""
+    open_ones: dict[str, str] = {}
+    for change in changes:
+        if change["change"] == "opened":
+            open_ones[change["key"]] = change["channel"]
+        else:
+            open_ones.pop(change["key"], None)
+    return sorted(open_ones.values())
+
+
 @dataclass(frozen=True)
 class Trouble:
     """Something that happened to a node, from and to when (s)."""
@@ -111,17 +122,19 @@ def _missing(said: Sequence[Message], posts: Iterable[Post]) -> Iterator[str]:
 
 
 def _out_of_order(said: Iterable[Message], posts: Iterable[Post]) -> Iterator[str]:
+    """What is said while a question waits may be answered before it."""
     said = list(said)
-    asking = {message.channel for message in said if message.kind == "question"}
+    asked = {message.id for message in said if message.kind == "question"}
     wanted: dict[str, list[str]] = defaultdict(list)
     for message in said:
-        wanted[message.channel].append(message.id)
+        if message.id not in asked:
+            wanted[message.channel].append(message.id)
     came: dict[str, list[str]] = defaultdict(list)
     for post in posts:
         if post.text in wanted[post.channel] and post.text not in came[post.channel]:
             came[post.channel].append(post.text)
     for channel, texts in came.items():
-        if channel not in asking and texts != [text for text in wanted[channel] if text in texts]:
+        if texts != [text for text in wanted[channel] if text in texts]:
             yield f"in {channel} the answers came as {texts}"
 
 

@@ -77,7 +77,7 @@ class Nodes:
             case "kill":
                 await node.kill()
             case "drain":
-                await self._drain(node)
+                await self._drain(node, ends=hit in serving)
             case "stop":
                 node.signal(signal.SIGSTOP)
                 await asyncio.sleep(fault.lasts)
@@ -88,12 +88,12 @@ class Nodes:
                 wire.become("well")
         self._happened()
 
-    async def _drain(self, node: Node) -> None:
-        """It ends in order, and is a candidate again once it has."""
+    async def _drain(self, node: Node, *, ends: bool) -> None:
+        """One that serves ends in order, and is a candidate again once it has; one that stands by goes on."""
         ended = node.process
         with contextlib.suppress(NothingFoundError, SessionError):  # no other could serve at this moment
             await asyncio.to_thread(drain, node.data, nodes.named(node.data), undo=False)
-            if ended is not None:
+            if ended is not None and ends:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(DEADLINE):
                         await ended.wait()

@@ -57,6 +57,7 @@ class Run:
         )
         self._people = folder / "platform" / "people.jsonl"
         self._told = folder / "platform" / "posts.jsonl"
+        self._live = folder / "platform" / "live.jsonl"
         self._posts: list[Post] = []
         self._messages: Sequence[Message] = list(messages(seed, size.messages, size.sessions))
         self._said: dict[str, float] = {}
@@ -77,6 +78,7 @@ class Run:
             wrong = list(judge.faults(self._messages, self._posts, self._nodes.files("written")))
             tolerance = 0.0 if self._size.share else TOLERANCE
             kept = self._nodes.files("kept")
+            wrong += [f"in {channel} a turn that is over is shown" for channel in self._shown()]
             wrong += judge.lost(self._said, self._messages, self._posts, kept, self._troubles, tolerance)
         delays = judge.delays(self._said, self._messages, self._posts, self._happened)
         answers = {post.text for post in self._posts} & self._said.keys()
@@ -102,10 +104,13 @@ class Run:
     async def _everything(self) -> None:
         try:
             async with asyncio.timeout(IN_THE_END):
-                while not judge.answered(self._messages, self._posts):  # noqa: ASYNC110 - other processes post
+                while not judge.answered(self._messages, self._posts) or self._shown():  # noqa: ASYNC110 - other processes post
                     await asyncio.sleep(LOOK)
         except TimeoutError:
             return  # what is missing is named
+
+    def _shown(self) -> Sequence[str]:
+        return judge.shown(lines(self._live))
 
     async def _watch(self) -> None:
         """Sees what was posted, and answers what is asked."""
