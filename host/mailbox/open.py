@@ -174,7 +174,8 @@ class Mailboxes:
         why = session.damaged or remaking.LOST
         remains = await self._db.write(lambda c: remaking.salvage(c, session, why, self._now(), self._zone))
         if remains is not None:
-            log.error(
+            log.log(
+                logging.INFO if why == remaking.CARRIED else logging.ERROR,  # that one moved is no fault
                 "inbound.db was %s; it is made again from host.db",
                 why,
                 extra={"action": "inbound_remade", "session": session.id},
