@@ -256,6 +256,7 @@ class Host:
             lost,
             drained,
             among_others=self._is_one_of_many,
+            labels=() if self._config.cluster is None else self._config.cluster.labels,
         )
         self._ahead = 0
         self._ahead = db.ahead = await ahead.measured(db, self._parts.now)

@@ -45,6 +45,7 @@ from host.gateway.fields import Fields
 from host.gateway.remotes import Remotes
 from host.gateway.server import Gateway, Ways
 from host.gateway.signins import SignIns
+from host.governance import rules
 from host.governance.languages import Languages
 from host.governance.masking import Masks
 from host.governance.pauses import Pauses
@@ -52,6 +53,7 @@ from host.intake.incoming import IncomingFiles
 from host.intake.ingress import Ingress
 from host.intake.onward import Onward
 from host.intake.reception import Reception
+from host.intake.router import rule_of
 from host.intake.standings import Standings
 from host.live import LiveMessages
 from host.live.draining import Draining
@@ -69,7 +71,8 @@ from host.ports.stations import Stations
 from host.registry import installs
 from host.registry.errands import Errands
 from host.registry.installation import Installation
-from host.registry.port import Registry
+from host.registry.placing import Place
+from host.registry.port import Registry, Statements
 from host.registry.sessions import Session, Sessions
 from host.registry.tidings import What
 from host.runners.launch.base import Launcher
@@ -85,6 +88,7 @@ from host.schedule.trials import Trials
 from host.upkeep import exporting
 from host.upkeep import sweep as sweeping
 from host.upkeep.forgetting import Forgetting, Hands
+from host.upkeep.misplaced import Misplaced
 from host.upkeep.packing import Packer
 from host.upkeep.pruning import Pruner
 from host.upkeep.searching.feeding import Feeding
@@ -201,7 +205,9 @@ def assemble(
     answers, standings = Replies(service, languages), Standings(db, scheduler.changed, now)
     state = State(settings, db, lives, bots.by_platform, now)
     _have_heard(db, bots, supervisor, languages)
+    _have_placed(settings, db, supervisor)
     ends, unusable, stores = Endings(records, bots, now), Unusable(deliveries.notify, now), ingress.stores
+    misplaced = Misplaced(records, deliveries.notify, lambda agent: settings.config.called(agent), now)
     whom = records, stores, deliveries, draining, live, supervisor, scheduler, ordered.orders, ends
     swept = sweeping.Parts(*whom)
     sweep = Sweep(swept, parts.disk, data, config.host.sweep_every, state.told, unusable)
@@ -225,14 +231,14 @@ def assemble(
         state,
         ordered,
         service,
-        TakingUp(swept, sweep, now, ordered.forgetting.catch_up, service.handing.resume),
+        TakingUp(swept, sweep, now, ordered.forgetting.catch_up, service.handing.resume, misplaced),
     )
 
 
 def _have_heard(db: Registry, bots: Bots, supervisor: Supervisor, languages: Languages) -> None:
     """What other nodes change that no part of its own keeps; and what they hear of this one."""
 
-    async def rules(place: Sequence[str]) -> None:
+    async def ruled(place: Sequence[str]) -> None:
         channels.in_force(supervisor, languages, Address(*place))
 
     async def install(of: Sequence[str]) -> None:
@@ -240,9 +246,24 @@ def _have_heard(db: Registry, bots: Bots, supervisor: Supervisor, languages: Lan
         if isinstance(bot := bots.get(platform), FollowsInstalls):
             await bot.install_changed(holder)
 
-    db.works = lambda: len(supervisor.lives)
-    db.tidings.heard_by(What.RULES, rules)
+    db.tidings.heard_by(What.RULES, ruled)
     db.tidings.heard_by(What.INSTALLS, install)
+
+
+def _have_placed(settings: Settings, db: Registry, supervisor: Supervisor) -> None:
+    """By what nodes that serve at a time share places out."""
+
+    def needs() -> Mapping[str, frozenset[str]]:
+        agents = settings.config.agents
+        return {name: frozenset(agent.needs) for name, agent in agents.items() if agent.needs}
+
+    def routed(connection: Statements, place: Place) -> str:
+        address = Address(*place)
+        rule = rule_of(address, settings.config.routes, rules.of_channel(connection, address))
+        return rule.agent if rule is not None else ""
+
+    placing = db.holding.placing
+    placing.works, placing.needs, placing.routed = (lambda: len(supervisor.lives)), needs, routed
 
 
 def _records(config: Config, db: Registry, disk: Disk, now: Callable[[], int]) -> Records:

@@ -27,7 +27,7 @@ def show(data: Path, *, as_json: bool) -> None:
     if as_json:
         listing.say_json([asdict(one) for one in found])
     elif found:
-        headings = ["node", "id", "state", "channels", "at work", "heard of", "since", "version"]
+        headings = ["node", "id", "state", "labels", "channels", "at work", "heard of", "since", "version"]
         listing.table(headings, [_row(one) for one in found])
     else:
         listing.say(ALONE)
@@ -108,7 +108,8 @@ def _may_serve(one: Seen) -> bool:
 def _row(one: Seen) -> list[str]:
     since = f"{datetime.fromtimestamp(one.since / 1000, UTC):%Y-%m-%d %H:%M} UTC"
     channels, works = (str(one.channels), str(one.works)) if one.together else ("", "")
-    return [one.name, one.id, _state(one), channels, works, f"{one.silent // 1000} s ago", since, one.version]
+    heard = f"{one.silent // 1000} s ago"
+    return [one.name, one.id, _state(one), ", ".join(one.labels), channels, works, heard, since, one.version]
 
 
 def _state(one: Seen) -> str:

@@ -71,6 +71,19 @@ def faults(found: Mapping[str, Any]) -> Iterator[Crossing]:
     yield from _routes(found)
     yield from _tasks(found)
     yield from _models(found)
+    yield from _labels(found)
+
+
+def _labels(found: Mapping[str, Any]) -> Iterator[Crossing]:
+    """One machine does all there is, whatever it has."""
+    cluster = _table(found, "cluster")
+    if cluster.get("workspaces"):
+        return
+    naming = [(("agents", name, "needs"), agent.get("needs")) for name, agent in _tables(found, "agents")]
+    for path, value in (*naming, (("cluster", "labels"), cluster.get("labels"))):
+        if value:
+            remedy = "Remove it, or name [cluster] workspaces, by which several machines serve at a time"
+            yield Crossing(path, "says nothing where one machine serves all", remedy)
 
 
 def _agents(found: Mapping[str, Any], agents: set[str]) -> Iterator[Crossing]:

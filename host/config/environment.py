@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 SEAL_KEY = "DOVECOTE_SEAL_KEY"  # seals the tokens that platforms and servers issue at run time
+LABELS = "DOVECOTE_LABELS"  # of this node, in the place of those of the file, which nodes may share
 SECRETS = ("_TOKEN", "_KEY", "_SECRET")  # how the names of secrets end
 
 

@@ -7,7 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from host.config.environment import tidied
+from pydantic import TypeAdapter, ValidationError
+
+from host.config.environment import LABELS, tidied
+from host.config.errors import ConfigError, Fault
+from host.config.kinds import Labels
 from host.config.schema import Agent, Config
 from host.words import Sentence, joined, listed, say
 from sessiondb.options import DEFAULT_MODEL
@@ -19,7 +23,9 @@ REMEDY = 'Set ANTHROPIC_API_KEY in .env, or provider = "mock" for the agent if a
 
 
 def resolved(config: Config, environment: Mapping[str, str]) -> Config:
-    """The same with every agent's provider named; an agent that cannot have one keeps "auto" and echoes."""
+    """The same with every agent's provider named; an agent that cannot have one keeps "auto" and echoes. And with this node's own
+    labels: nodes may share a file. Raises `ConfigError`."""
+    config = _labelled(config, environment)
     if not _credential(config, environment):
         return config
     agents = {
@@ -27,6 +33,19 @@ def resolved(config: Config, environment: Mapping[str, str]) -> Config:
         for name, agent in config.agents.items()
     }
     return config.model_copy(update={"agents": agents})
+
+
+def _labelled(config: Config, environment: Mapping[str, str]) -> Config:
+    said = environment.get(LABELS)
+    if config.cluster is None or said is None:
+        return config
+    try:
+        labels = TypeAdapter(Labels).validate_python(said.replace(",", " ").split())
+    except ValidationError:
+        remedy = "Write some such as gpu,eu: small letters, digits and hyphens, 16 of them at the most"
+        raise ConfigError(Path(LABELS), [Fault("", f"{said!r} is no list of labels", remedy)]) from None
+    cluster = config.cluster.model_copy(update={"labels": labels})
+    return config.model_copy(update={"cluster": cluster})
 
 
 def echoing(config: Config) -> tuple[str, ...]:

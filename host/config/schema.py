@@ -20,6 +20,7 @@ from host.config.kinds import (
     GatewayAddress,
     HostName,
     Hours,
+    Labels,
     Language,
     LanguageOrNone,
     ModelAddress,
@@ -172,6 +173,7 @@ class Agent(_Model):
     prompts: Annotated[
         tuple[Prompt, ...], Field(max_length=4)
     ] = ()  # suggested to people; empty: some of use to all
+    needs: Labels = ()  # of the machine that it works on, where several serve at a time
 
     @property
     def echoes(self) -> bool:
@@ -447,6 +449,7 @@ class Cluster(_Model):
         None  # of all nodes; None: each has its own, and what is in it is packed into the database
     )
     folder_mb: Annotated[int, Field(ge=1)] = 512  # of a folder that is packed
+    labels: Labels = ()  # of this node; DOVECOTE_LABELS has the last word
 
 
 class Config(_Model):

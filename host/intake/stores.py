@@ -22,7 +22,7 @@ from host.ports.unless import unless
 from host.registry import notices
 from host.registry.notices import Notice
 from host.registry.port import Statements
-from host.registry.reaching import reached
+from host.registry.reaching import handed_on
 from host.registry.sessions import Session
 from host.words import mark, say
 from sessiondb import Address, SessionError, Unavailable, content
@@ -84,7 +84,8 @@ class Stores:
         return session.made != self._made.get(session.id, 0)
 
     def hand_on(self, session: Session) -> None:
-        """To whoever has the place; this node takes it where nobody has. Lost, the next look of either finds it in the inbox."""
+        """To whoever has the place or is to have it; this node takes it where no other is to. Lost, the next look of either finds
+        it in the inbox."""
         task = asyncio.create_task(self._handed_on(session), name=f"hand-on:{session.id}")
         self._handing_on.add(task)
         task.add_done_callback(self._handing_on.discard)
@@ -110,7 +111,7 @@ class Stores:
 
     async def _handed_on(self, session: Session) -> None:
         try:
-            if await reached(self._db, session.address):
+            if await handed_on(self._db, session.address, self._now()):
                 self.replay(session)
         except SessionError as error:
             log.warning("Session %s waits: %s", session.id, error, extra={"action": "not_handed_on"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from importlib import resources
 from pathlib import Path
@@ -128,7 +128,6 @@ class HostDB(Grouped):
         self.ahead = 0
         self.holding = Holding()
         self.tidings = Tidings()
-        self.works: Callable[[], int] = lambda: 0
 
     @classmethod
     async def open(cls, path: Path, disk: Disk) -> HostDB:

@@ -5,7 +5,7 @@ What it says is an address without a password: that is in the environment, or wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,10 +34,11 @@ async def opened(
     drained: Callable[[], None] = lambda: None,
     *,
     among_others: bool = False,
+    labels: Sequence[str] = (),
 ) -> Registry:
     """By the engine that the configuration names, '' for SQLite; never beside records that are in the other one. `among_others`:
-    several nodes serve at a time. `lost` and `drained` are called in another thread, when this host has to end and when
-    another is to serve. Raises `SessionError`; `nodes.Led` while another node serves, or is to."""
+    several nodes serve at a time, and `labels` are this one's. `lost` and `drained` are called in another thread, when this host
+    has to end and when another is to serve. Raises `SessionError`; `nodes.Led` while another node serves, or is to."""
     file, note = data / "host.db", data / ELSEWHERE
     if not url:
         if noted(data):
@@ -48,7 +49,7 @@ async def opened(
     engine, node = by_extra(), await disk.run(nodes.own, data)
     try:
         registry: Registry = await engine.PostgreSQL.open(
-            url, disk, lost, node, drained, among_others=among_others
+            url, disk, lost, node, drained, among_others=among_others, labels=labels
         )
     except nodes.Led:  # the records are there, whoever serves
         await _noted(data, note, url, disk)

@@ -10,21 +10,17 @@ transaction of its own commits any more, and only then another takes what it hel
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
+from host.registry.placing import Place as Place
+from host.registry.placing import Placing
 from host.registry.statements import Statements
 from host.registry.where import DATABASE
 from sessiondb.errors import Unavailable
+from sessiondb.lease import clock
 from sessiondb.records import Address
 
 AT_ONCE = 32  # places that one look takes: others look as well
 CHANNEL = "dovecote_work_"  # and a node's id: it hears that something came for it; a hint
-
-
-class Place(NamedTuple):
-    channel_type: str
-    workspace_id: str
-    platform_id: str
 
 
 UPKEEP = Place("", "", "upkeep")  # of no platform: whoever holds it does what one node is to do for all
@@ -37,8 +33,9 @@ class Elsewhere(Unavailable):
 class Holding:
     """`node` is '' where one host has everything."""
 
-    def __init__(self, node: str = "") -> None:
+    def __init__(self, node: str = "", labels: Sequence[str] = ()) -> None:
         self._node = node
+        self.placing = Placing(node, labels)
         self._places: set[Place] = set()
         self._new: list[Place] = []
         self.when_taken: list[Callable[[Statements, Place], None]] = []  # parts of the job that takes a place
@@ -63,6 +60,10 @@ class Holding:
     def has_upkeep(self) -> bool:
         """Whether this is the node that does what one is to do for all."""
         return not self._node or UPKEEP in self._places
+
+    def load(self) -> tuple[int, int]:
+        """For other nodes, asked in any thread: conversations under way here, and places."""
+        return self.placing.works(), len(self._places)
 
     def counted(self) -> str:
         """A condition on `sessions`, or what goes by that name and has a place: what this node counts, so that each thing is
@@ -95,10 +96,26 @@ class Holding:
 
     def take(self, connection: Statements, address: Address) -> bool:
         """Whether the place is this node's from the commit on."""
-        row = connection.execute(_WHO, address[:3]).fetchone()
-        if row is not None and row[0] == self._node:
+        if self.holder(connection, address) == self._node:
             return True
         return bool(self._taken(connection, connection.execute(_TAKE, (*address[:3], self._node)).fetchall()))
+
+    def take_or_tell(self, connection: Statements, address: Address, now: int) -> bool:
+        """As `take`, for something that came in: where another node has the place, or is to have it, that one is told."""
+        row = connection.execute(_WHOSE, address[:3]).fetchone()
+        holder, last, lives = (str(row[0]), str(row[1]), bool(row[2])) if row else ("", "", False)
+        if holder == self._node:
+            return True
+        place = Place(*address[:3])
+        if not lives:
+            holder = self._left_to(connection, place, holder or last, now)
+        if holder:
+            connection.execute(_HINT, (f"{CHANNEL}{holder}",))
+            return False
+        return bool(self._taken(connection, connection.execute(_TAKE, (*place, self._node)).fetchall()))
+
+    def _left_to(self, connection: Statements, place: Place, last: str, now: int) -> str:
+        return self.placing.left_to(connection, place, last, len(self._places), now, clock())
 
     def take_upkeep(self, connection: Statements) -> bool:
         """Whether it is this node's from the commit on."""
@@ -117,8 +134,19 @@ class Holding:
         return [Place(*map(str, row)) for row in found]
 
     def take_idle(self, connection: Statements, now: int) -> Sequence[Place]:
-        """Some of those that nobody holds and where something is to be done."""
-        return self._taken(connection, connection.execute(_TAKE_IDLE, (now, AT_ONCE, self._node)).fetchall())
+        """Some of those that nobody holds and where something is to be done, but what is left to other nodes."""
+        taken: list[Place] = []
+        after = Place("", "", "")
+        while len(taken) < AT_ONCE:
+            found = connection.execute(_WANTED, (now, AT_ONCE, *after)).fetchall()
+            for *place, last in found:
+                after = Place(*map(str, place))
+                if not self._left_to(connection, after, str(last), now):
+                    rows = connection.execute(_TAKE, (*after, self._node)).fetchall()
+                    taken += self._taken(connection, rows)
+            if len(found) < AT_ONCE:
+                break
+        return taken
 
     def _taken(self, connection: Statements, rows: Iterable[Sequence[object]]) -> Sequence[Place]:
         places = [Place(*map(str, row)) for row in rows]
@@ -156,7 +184,10 @@ _TAKEN = (
 )
 _RETURNING = "RETURNING channel_type, workspace_id, platform_id"
 _WHO = "SELECT node FROM placements WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?"
-_TAKE = f"INSERT INTO placements VALUES (?1, ?2, ?3, ?4, 1, ms_now()) {_TAKEN} WHERE {_FREE} {_RETURNING}"
+_TAKE = (
+    "INSERT INTO placements (channel_type, workspace_id, platform_id, node, epoch, taken_at) VALUES (?1, ?2, ?3, ?4, 1, ms_now())"
+    f" {_TAKEN} WHERE {_FREE} {_RETURNING}"
+)
 _OWN = "current_setting('dovecote.node', true)"
 _LIVES = "EXISTS (SELECT 1 FROM serving WHERE serving.node = placements.node AND serving.live = 1)"
 _THERE = " AND ".join(
@@ -169,18 +200,22 @@ _HELD = (
 )
 _OTHERS = "SELECT node, name FROM serving WHERE live = 1 AND node <> ? ORDER BY node"
 _SERVES = "SELECT 1 FROM serving WHERE live = 1 AND node = ?"
+_WHOSE = (
+    f"SELECT node, last, CASE WHEN {_FREE} THEN 0 ELSE 1 END FROM placements"
+    " WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?"
+)
+_HINT = "SELECT pg_notify(?, '')"
 _TELL = "SELECT pg_notify(?1 || node, '') FROM placements WHERE channel_type = ?2 AND workspace_id = ?3 AND platform_id = ?4"
-_TAKE_IDLE = f"""
+_WANTED = f"""
 WITH wanted AS (
     SELECT channel_type, workspace_id, platform_id FROM sessions WHERE busy = 1
     UNION SELECT channel_type, workspace_id, platform_id FROM due JOIN sessions ON sessions.id = due.session_id WHERE due.at <= ?1
     UNION SELECT channel_type, workspace_id, platform_id FROM notices WHERE state IN ('pending', 'sending', 'unknown')
     UNION SELECT sessions.channel_type, sessions.workspace_id, sessions.platform_id
         FROM asked JOIN sessions ON sessions.id = asked.session_id WHERE asked.ends_at > ?1 - 86400000 AND asked.ends_at <= ?1
-), free AS (
-    SELECT wanted.* FROM wanted LEFT JOIN placements USING (channel_type, workspace_id, platform_id)
-    WHERE placements.node IS NULL OR {_FREE} LIMIT ?2
 )
-INSERT INTO placements SELECT channel_type, workspace_id, platform_id, ?3, 1, ms_now() FROM free
-{_TAKEN} WHERE {_FREE} {_RETURNING}
+SELECT channel_type, workspace_id, platform_id, coalesce(nullif(node, ''), last, '')
+FROM wanted LEFT JOIN placements USING (channel_type, workspace_id, platform_id)
+WHERE (placements.node IS NULL OR {_FREE}) AND (channel_type, workspace_id, platform_id) > (?3, ?4, ?5)
+ORDER BY channel_type, workspace_id, platform_id LIMIT ?2
 """

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, TypeAlias
@@ -19,6 +20,7 @@ import psycopg
 
 from host.registry import nodes
 from host.registry.nodes import Node
+from host.registry.placing import Load
 from sessiondb.errors import SessionError
 from sessiondb.lease import clock as clock
 
@@ -43,12 +45,13 @@ class Others:
     over: str  # none of those renews its lease any more
     are_over: str  # whether there are some of which not all know
     end: str  # serializable: each of their transactions was before this, or is undone
+    loads: str  # what the others told that take places
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """A right to serve, as a node takes it and keeps it. Statements take a node's `id` and `name`, its `epoch`, and `ms` and
-    `grace`."""
+    """A right to serve, as a node takes it and keeps it. Statements take a node's `id` and `name`, its `epoch`, `ms` and
+    `grace`, and of its load `works`, `places` and `labels`."""
 
     take: str  # returns the epoch; nothing while it is not to be had
     renew: str  # returns whether the node is drained; nothing once it is another's, or over
@@ -94,13 +97,15 @@ SERVES = Right(
             WHERE serving.name = excluded.name OR NOT EXISTS (SELECT FROM {_LIVE} AND node = %(id)s)
         RETURNING epoch
     ), counted AS (
-        INSERT INTO serving_until SELECT %(id)s, epoch, ms_now() + %(ms)s FROM taken
-        ON CONFLICT (node) DO UPDATE SET epoch = excluded.epoch, until = excluded.until, works = 0
+        INSERT INTO serving_until (node, epoch, until, labels) SELECT %(id)s, epoch, ms_now() + %(ms)s, %(labels)s FROM taken
+        ON CONFLICT (node) DO UPDATE SET epoch = excluded.epoch, until = excluded.until, labels = excluded.labels,
+            works = 0, places = 0
     )
     SELECT epoch FROM taken
     """,
     renew="""
-    UPDATE serving_until SET until = ms_now() + %(ms)s, works = %(works)s WHERE node = %(id)s AND epoch = %(epoch)s AND until <> 0
+    UPDATE serving_until SET until = ms_now() + %(ms)s, works = %(works)s, places = %(places)s
+    WHERE node = %(id)s AND epoch = %(epoch)s AND until <> 0
     RETURNING EXISTS (SELECT FROM drained WHERE drained.node = %(id)s)
     """,
     give_back="UPDATE serving_until SET until = 0 WHERE node = %(id)s AND epoch = %(epoch)s",
@@ -115,6 +120,7 @@ SERVES = Right(
             WHERE live = 1 AND node IN (SELECT node FROM serving_until WHERE until = 0) RETURNING 1
         ) {_TOLD}
         """,
+        "SELECT node, name, labels, works, places FROM loads WHERE node <> %(id)s ORDER BY node",
     ),
 )
 _HERE = """
@@ -136,11 +142,13 @@ def show(connection: Connection, node: Node) -> None:
     connection.execute(_HERE, values)
 
 
-def take(connection: Connection, node: Node, right: Right = LEADS) -> int | None:
+def take(
+    connection: Connection, node: Node, right: Right = LEADS, labels: frozenset[str] = frozenset()
+) -> int | None:
     """The epoch of the lease that is this node's now, or None while another has it or is to. One that was killed and comes back
     on its own folder waits for nobody: its predecessor is gone, or its folder's lock would not be had."""
     try:
-        row = connection.execute(right.take.encode(), _values(node)).fetchone()
+        row = connection.execute(right.take.encode(), _values(node, labels=labels)).fetchone()
     except psycopg.errors.SerializationFailure:  # somebody else did just now, or renewed it
         return None
     if row is None:
@@ -161,9 +169,23 @@ def epoch_of(connection: Connection, node: Node, right: Right) -> int:
     return int(row[0]) if row else 0
 
 
-def _values(node: Node, epoch: int = 0, works: int = 0) -> dict[str, str | int]:
+def loads(connection: Connection, node: Node, others: Others) -> Sequence[Load]:
+    """Of the other nodes that take places, as they told with their latest beats."""
+    rows = connection.execute(others.loads.encode(), _values(node)).fetchall()
+    return [
+        Load(id_, name, frozenset(json.loads(labels)), works, places)
+        for id_, name, labels, works, places in rows
+    ]
+
+
+def _values(
+    node: Node, epoch: int = 0, load: tuple[int, int] = (0, 0), labels: frozenset[str] = frozenset()
+) -> dict[str, str | int]:
+    works, places = load
     return {
         "works": works,
+        "places": places,
+        "labels": json.dumps(sorted(labels)),
         "id": node.id,
         "name": node.name,
         "epoch": epoch,
@@ -193,7 +215,8 @@ class Told:
     gone: Callable[[], None]  # another has it
     drained: Callable[[], None] = lambda: None  # another is to have it; with each beat
     renewed: Callable[[float], None] = lambda _: None  # until when it is held, by `clock`; 0: no more
-    works: Callable[[], int] = lambda: 0  # asked with each beat: how many conversations are under way here
+    load: Callable[[], tuple[int, int]] = lambda: (0, 0)  # asked with each beat: of works here, and places
+    others: Callable[[Sequence[Load]], None] = lambda _: None  # what those told, with each beat
 
 
 class Beats:
@@ -248,7 +271,7 @@ class Beats:
             asked = clock()
             try:
                 connection = self._at_hand()
-                values = _values(self._node, self._epoch, self._told.works())
+                values = _values(self._node, self._epoch, self._told.load())
                 renewed = connection.execute(self._right.renew.encode(), values).fetchone()
                 if renewed is None:
                     self._until(0.0)
@@ -259,6 +282,8 @@ class Beats:
                     self._told.drained()
                 show(connection, self._node)
                 self._end_others(connection)
+                if self._right.others is not None:
+                    self._told.others(loads(connection, self._node, self._right.others))
             except (SessionError, psycopg.Error) as error:
                 log.warning("A beat failed: %s", error, extra={"action": "beat_failed"})
                 self._close()

@@ -5,6 +5,7 @@ Nothing here asks which engine there is: on a single machine there is one node, 
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import socket
@@ -43,6 +44,7 @@ class Seen:
     together: bool = False  # serves what it holds, beside others; else all there is, or it stands by
     channels: int = 0  # that it holds
     works: int = 0  # conversations that were under way there with its latest beat
+    labels: tuple[str, ...] = ()  # that it has, where it serves beside others
 
 
 def own(data: Path) -> Node:
@@ -88,8 +90,9 @@ def seen(connection: Statements) -> list[Seen]:
             bool(together),
             int(channels),
             int(works),
+            tuple(json.loads(labels)),
         )
-        for name, id_, serves, drained, since, silent, version, together, channels, works in rows
+        for name, id_, serves, drained, since, silent, version, together, channels, works, labels in rows
     ]
 
 
@@ -112,7 +115,7 @@ _TOGETHER = "SELECT name FROM serving JOIN serving_until USING (node) WHERE live
 # By names, for a view of an earlier version has fewer.
 _SEEN = """
 SELECT name, id, serves, drained, since, silent, version, coalesce(CAST(seen ->> 'together' AS int), 0),
-    coalesce(CAST(seen ->> 'places' AS int), 0), coalesce(CAST(seen ->> 'works' AS int), 0)
+    coalesce(CAST(seen ->> 'places' AS int), 0), coalesce(CAST(seen ->> 'works' AS int), 0), coalesce(seen ->> 'labels', '[]')
 FROM (SELECT nodes_seen.*, to_jsonb(nodes_seen) AS seen FROM nodes_seen) AS found ORDER BY serves DESC, name, id
 """
 

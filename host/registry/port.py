@@ -60,9 +60,5 @@ class Registry(Protocol):
 
     tidings: Tidings  # what other nodes changed
 
-    works: Callable[
-        [], int
-    ]  # for other nodes, asked in any thread: how many conversations are under way here
-
     def leads(self) -> bool:
         """Whether what is done outside of the registry at this moment is still this host's to do."""

@@ -11,7 +11,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
 from typing import Any
@@ -260,6 +260,7 @@ class PostgreSQL(Grouped):
         node: Node,
         drained: Callable[[], None],
         right: Right,
+        labels: Sequence[str] = (),
     ) -> None:
         super().__init__(disk, NAME)
         self._url = url
@@ -268,10 +269,9 @@ class PostgreSQL(Grouped):
         self._node = node
         self._right = right
         serves = node.id if right is leases.SERVES else ""
-        self.holding, self.tidings = Holding(serves), Tidings(serves)
+        self.holding, self.tidings = Holding(serves, labels), Tidings(serves)
         self.ties = Ties()
         self.ahead = 0
-        self.works: Callable[[], int] = lambda: 0
         self._lost: Lost | None = None
         self._losses = threading.Lock()
         self._epoch = 0  # of ours
@@ -288,9 +288,12 @@ class PostgreSQL(Grouped):
         drained: Callable[[], None] = lambda: None,
         *,
         among_others: bool = False,
+        labels: Sequence[str] = (),
     ) -> PostgreSQL:
-        """`among_others`: others serve at a time. Raises `SessionError`; `Led` while another node serves, or is to."""
-        made = cls(url, disk, lost, node, drained, leases.SERVES if among_others else leases.LEADS)
+        """`among_others`: others serve at a time; `labels` are this node's then. Raises `SessionError`; `Led` while another node
+        serves, or is to."""
+        right = leases.SERVES if among_others else leases.LEADS
+        made = cls(url, disk, lost, node, drained, right, labels)
         await disk.run(made._begin)
         return made
 
@@ -369,12 +372,17 @@ class PostgreSQL(Grouped):
         with translated():
             leases.show(connection, self._node)
             asked = leases.clock()
-            epoch = leases.take(connection, self._node, self._right)
+            placing = self.holding.placing
+            epoch = leases.take(connection, self._node, self._right, placing.labels)
             if epoch is None:
                 mixed = nodes.mixed(Session(connection), together=self._right is leases.SERVES)
                 raise Led(NAME, mixed or leases.why_not(connection, self._node))
             self._epoch = epoch
-            told = leases.Told(self._taken_over, self._drained, self.ties.renew, lambda: self.works())
+            if self._right.others is not None:  # before any place is taken
+                placing.hear(leases.loads(connection, self._node, self._right.others))
+            told = leases.Told(
+                self._taken_over, self._drained, self.ties.renew, self.holding.load, placing.hear
+            )
             self._beats = Beats(lambda: connect(self._url), self._node, epoch, asked, told, self._right)
 
     def _taken_over(self) -> None:

@@ -24,6 +24,14 @@ async def is_anothers(db: Registry, address: Address) -> bool:
     return await db.read(lambda connection: db.holding.is_anothers(connection, address))
 
 
+async def handed_on(db: Registry, address: Address, now: int) -> bool:
+    """Whether the place is this node's, which takes it where nobody has it and no other node is to; else that one is told. What
+    nobody took within a moment is taken by whoever looks next. `now`: ms UTC. Raises `SessionError`."""
+    if db.holding.has(address):
+        return True
+    return await _taken(db, address, lambda connection: db.holding.take_or_tell(connection, address, now))
+
+
 async def reached(db: Registry, address: Address) -> bool:
     """Whether the place is this node's, which takes it where nobody has it; else who has it is told. Raises `SessionError`."""
 

@@ -14,7 +14,7 @@ LOCK = 0x446F_7665 << 32  # an advisory lock's number: of whoever makes them
 MAKING, TURN = LOCK + 1, LOCK + 2
 SCHEMA = resources.files("host.registry").joinpath("schema")
 # What SQLite brings with it and who leads; who else is there; who of them may lead; what those took in that do not; who serves a
-# part; what one has another do. Each is known by a table of its own.
+# part; what one has another do; by what they share places out. Each is known by a table or a view of its own.
 STONES = (
     ("leader", "postgresql.sql"),
     ("lease", "nodes.sql"),
@@ -22,6 +22,7 @@ STONES = (
     ("taken_in", "taken_in.sql"),
     ("serving", "serving.sql"),
     ("errands", "errands.sql"),
+    ("loads", "placing.sql"),
 )
 
 

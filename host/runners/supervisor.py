@@ -114,7 +114,8 @@ class Supervisor:
             self.lives[session.id] = Life(session, task)
 
     def _may_live(self, session: Session) -> bool:
-        return not self._closing and not self._pauses.has(session.agent)
+        can = not self._db.holding.placing.lacks(session.agent)
+        return can and not self._closing and not self._pauses.has(session.agent)
 
     def _wake_for_a_task(self, session: Session) -> None:
         self.wake(session, background=True)

@@ -15,6 +15,7 @@ from host.intake import inbox
 from host.registry.holding import AT_ONCE, Place
 from host.registry.port import Hint, Statements
 from host.registry.sessions import Session
+from host.upkeep.misplaced import Misplaced
 from host.upkeep.sweep import Parts, Sweep
 from sessiondb import SessionError
 
@@ -32,9 +33,11 @@ class TakingUp:
         now: Callable[[], int],
         has_upkeep: Callable[[], Coroutine[Any, Any, None]],
         resume: Callable[[], Coroutine[Any, Any, None]],
+        misplaced: Misplaced,
     ) -> None:
         """`parts`: who goes on with it. `has_upkeep`: what is begun once this node does what one is to do for all. `resume`: how
         threads are given to another agent that were to be."""
+        self._misplaced = misplaced
         self._resume = resume
         self._parts = parts
         self._sweep = sweep
@@ -57,8 +60,9 @@ class TakingUp:
         """Until cancelled."""
         while True:
             try:
-                while len(await self.look()) == AT_ONCE:
+                while len(await self.look()) >= AT_ONCE:
                     pass
+                await self._misplaced.look()
             except SessionError as error:
                 log.warning("Nothing is taken up: %s", error, extra={"action": "not_taken_up"})
             except Exception:  # whatever broke it, this node goes on with what it has

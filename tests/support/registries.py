@@ -24,11 +24,17 @@ class Nodes:
         self._disk = ThreadDisk()
         self._open: list[Registry] = []
 
-    async def open(self, node: Node, *, among_others: bool = True) -> Registry:
+    async def open(self, node: Node, *labels: str, among_others: bool = True) -> Registry:
         from host.registry.postgresql import PostgreSQL  # an extra's, where there is one
 
         opened = await PostgreSQL.open(
-            self.url, self._disk, self.lost.append, node, lambda: None, among_others=among_others
+            self.url,
+            self._disk,
+            self.lost.append,
+            node,
+            lambda: None,
+            among_others=among_others,
+            labels=labels,
         )
         self._open.append(opened)
         return opened

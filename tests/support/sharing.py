@@ -24,7 +24,7 @@ from host.folders.disk import ThreadDisk
 from host.live import policy as live_policy
 from host.ports.bot import Bots
 from host.runners.launch.process import ProcessLauncher
-from host.upkeep import packing
+from host.upkeep import misplaced, packing
 from tests.support import clocks, forking, hosting
 from tests.support.durable import DurableBot, append, lines
 
@@ -139,22 +139,29 @@ async def sharing(folder: Path, url: str, *, mounted: bool = True) -> AsyncItera
 
 
 @asynccontextmanager
-async def serving_both(folder: Path, url: str) -> AsyncIterator[Sharing]:
-    """Ada and Bob serve at a time; his clock is an hour ahead. Ada has C0."""
+async def serving_both(
+    folder: Path, url: str, before: Callable[[Sharing], Coroutine[Any, Any, None]] | None = None
+) -> AsyncIterator[Sharing]:
+    """Ada and Bob serve at a time; his clock is an hour ahead. Ada has C0. In G0 and G1 an agent answers that needs what Bob has.
+    `before` is awaited while she serves alone."""
     both = Sharing(folder, url, _serve_together)
-    async with _started(both):
+    async with _started(both, before):
         await both.until(lambda: "Duplicate" in both.bob.log())
         yield both
 
 
 @asynccontextmanager
-async def _started(both: Sharing) -> AsyncIterator[None]:
+async def _started(
+    both: Sharing, before: Callable[[Sharing], Coroutine[Any, Any, None]] | None = None
+) -> AsyncIterator[None]:
     both.bob.lay()
     clocks.set_clock(both.bob.data, HOUR)
     try:
         both.ada.start()
         both.say("C0", "hello")
         await both.until(lambda: both.posts("C0") == ["hello"])
+        if before is not None:
+            await before(both)
         both.bob.start()
         yield
     finally:
@@ -177,14 +184,16 @@ async def _serve_apart(platform: Path, data: Path, url: str) -> None:
 
 
 async def _serve_together(platform: Path, data: Path, url: str) -> None:
-    await _serve_by(platform, data, database=url, workspaces=str(data.parent / "shared"))
+    labels = ["gpu"] if data.name == "bob" else []
+    await _serve_by(platform, data, database=url, workspaces=str(data.parent / "shared"), labels=labels)
 
 
-async def _serve_by(platform: Path, data: Path, **cluster: str) -> None:
+async def _serve_by(platform: Path, data: Path, **cluster: Any) -> None:
     logging.basicConfig(level=logging.INFO)
     policy.GRACE = 200  # the platform answers at once here
     attempts.RETRY_BACKOFF = 100
     live_policy.OPEN_AFTER = 0.1  # turns are short here
+    misplaced.TOLD_AFTER = 0.5
     packing.EVERY, packing.WHILE_WRITTEN, packing.SHARE = 0.2, 0.5, 0  # and people write soon again
     from host.registry import leases  # an extra's, where there is one
 
@@ -193,7 +202,8 @@ async def _serve_by(platform: Path, data: Path, **cluster: str) -> None:
         data,
         host={"sweep_every": 0.5},
         cluster=cluster,
-        agents={"default": {"options": {"tools": ["bash"]}}},
+        agents={"default": {"options": {"tools": ["bash"]}}, "painter": {"needs": ["gpu"]}},
+        routes=[{"channel": "G0", "agent": "painter"}, {"channel": "G1", "agent": "painter"}, {}],
     )
     bot = DurableBot(platform)
     parts = Parts(ThreadDisk(), ProcessLauncher(clocks.__name__), clocks.clock_of(data))

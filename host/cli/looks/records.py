@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from host.config import Config
+from host.config.environment import LABELS
 from host.folders import modes, share
 from host.gateway import fields, limits
 from host.gateway.budget import day_of
@@ -103,9 +105,8 @@ def _in_database(config: Config, data: Path, url: str, now: int) -> Seen:
             return Seen((first, *_common(config, "")))
         with closing(open_registry(data)) as registry:
             seen, common = _found(config, data, registry, now), _common(config, spaces.known_mark(registry))
-            return Seen(
-                (*seen.findings, _node(config, data, registry), *common, *_not_packed(registry)), seen.newest
-            )
+            where = (_node(config, data, registry), *_needed(config, registry))
+            return Seen((*seen.findings, *where, *common, *_not_packed(registry)), seen.newest)
     except SessionError as error:
         return Seen((Finding("Records", False, *_told_of(error), stops=True),))
 
@@ -160,6 +161,16 @@ def _node(config: Config, data: Path, registry: Statements) -> Finding:
     if mine is not None and mine.drained:
         return Finding("Node", True, f"this one is drained until `dovecote drain {mine.id} --undo`; {told}")
     return Finding("Node", True, f"this one stands by when it runs; {told}")
+
+
+def _needed(config: Config, registry: Statements) -> Iterator[Finding]:
+    """By agents, and of none of the nodes that serve."""
+    serving = [one for one in nodes.seen(registry) if one.serves and one.together]
+    for name, agent in config.agents.items():
+        if serving and agent.needs and not any(set(agent.needs) <= set(one.labels) for one in serving):
+            seen = f"agent {name} needs {', '.join(agent.needs)}, and no node that serves has that"
+            remedy = f"Start a node with labels = {json.dumps(agent.needs)} in [cluster], or with these in {LABELS}"
+            yield Finding("Machines", False, seen, remedy)
 
 
 def _told_of(error: SessionError) -> tuple[str, str]:

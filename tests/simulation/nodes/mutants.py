@@ -81,7 +81,8 @@ def a_place_taken_from_a_node_that_lives(_: Nodes) -> list[Patch]:
     free = holding._FREE
     return [
         (holding, "_TAKE", holding._TAKE.replace(free, "true")),
-        (holding, "_TAKE_IDLE", holding._TAKE_IDLE.replace(free, "true")),
+        (holding, "_WANTED", holding._WANTED.replace(free, "true")),
+        (holding, "_WHOSE", holding._WHOSE.replace(free, "true")),
     ]
 
 

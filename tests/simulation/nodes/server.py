@@ -371,9 +371,6 @@ def _told(db: apsw.Connection, text: str, bindings: Any) -> tuple[list[tuple[Any
 def _steps(text: str) -> tuple[tuple[str, str], ...]:
     """As SQLite understands it: what changes within a WITH, by name, comes first, and the statement last."""
     text = re.sub(r"%\((\w+)\)s", r":\1", text).replace("%s", "?").replace("%%", "%")
-    text = text.replace(
-        "INSERT INTO serving_until SELECT", "INSERT INTO serving_until (node, epoch, until) SELECT"
-    )
     text = re.sub(r"\bSELECT FROM\b", "SELECT 1 FROM", text)
     text = re.sub(r"(FROM \w+)\s+(ON CONFLICT)", r"\1 WHERE true \2", text)
     text = re.sub(r"'\$\.(\d+)", r"'$[\1]", text).replace("= ANY(?)", "IN (SELECT value FROM json_each(?))")

@@ -12,7 +12,7 @@ import pytest
 from host.cli.nodes import drain
 from host.registry import nodes
 from tests.support.postgres import Server
-from tests.support.sharing import serving_both
+from tests.support.sharing import Sharing, serving_both
 
 ONCE = f"@@call mock_append {json.dumps({'file': 'written', 'line': 'once', 'shared': True})}\n"
 COPIED = "SELECT count(*) FROM mailbox_copies WHERE content LIKE '%tool_result%'"
@@ -135,7 +135,21 @@ async def test_a_node_that_joins_has_its_share_of_what_nobody_holds_and_none_of_
     postgres: Server, tmp_path: Path
 ) -> None:
     url = postgres.database()
-    async with serving_both(tmp_path, url) as both:
+
+    async def nobody_has_it(both: Sharing) -> None:
+        both.say("G0", "!tasks")
+        both.say("G0", "paint one")
+        await both.until(lambda: len(both.posts("G0")) == 2)
+        assert (
+            "⏳ **painter** needs a machine with gpu, and none is running. I begin as soon as there is one."
+            in both.posts("G0")
+        )
+
+    async with serving_both(tmp_path, url, nobody_has_it) as both:
+        both.say("G1", "paint two")
+        await both.until(lambda: both.posts("G1"))
+        bob = nodes.named(both.bob.data)
+        assert postgres.says(url, "SELECT node FROM placements WHERE platform_id = 'G1'") == bob
         both.say("C0", "one")  # Ada's, whoever takes it in
         both.say("C1", "two")
         await both.until(lambda: len(both.posts("C0")) == 2 and both.posts("C1"))
@@ -144,5 +158,5 @@ async def test_a_node_that_joins_has_its_share_of_what_nobody_holds_and_none_of_
         assert postgres.says(url, "SELECT DISTINCT epoch FROM placements WHERE channel_type <> ''") == "1"
         assert both.twice() == []
         # Of both a node tells how much it has.
-        assert postgres.says(url, "SELECT sum(places) FROM nodes_seen") == "2"
+        assert postgres.says(url, "SELECT sum(places) FROM nodes_seen") == "4"
         assert postgres.says(url, "SELECT sum(serves) FROM nodes_seen") == "2"

@@ -57,6 +57,18 @@ HOOK = "[webhooks.ci]\nsecret_env = 'S'\nplatform = 'slack'\nworkspace = 'T1'\nc
         ("[model]\napi_key = 'sk-12'\n", 2, "model.api_key", "ANTHROPIC_API_KEY"),
         (f"{HOOK}styl = 'github'\n", 6, "webhooks.ci.styl", 'Did you mean "style"?'),
         ("[webhooks]\nprot = 1\n", 2, "webhooks.prot", 'Did you mean "port"?'),
+        (
+            "[agents.default]\nneeds = ['gpu']\n",
+            2,
+            "agents.default.needs",
+            r"Remove it, or name \[cluster\] workspaces",
+        ),
+        (
+            "[cluster]\ndatabase = 'postgresql://d@db/d'\nlabels = ['gpu']\n",
+            3,
+            "cluster.labels",
+            "one machine serves all",
+        ),
         ("[agents.Default]\n", 1, "agents.Default", "small letters, digits and hyphens"),
         ("[runner.limits]\nmemory = 5\n", 2, "runner.limits.memory", 'Did you mean "memory_mb"?'),
         # values

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from host.config import Agent, Config, provider
+from host.config import Agent, Config, ConfigError, provider
 from host.gateway.permits import Permit
 
 KEY = {"ANTHROPIC_API_KEY": "sk-ant-1\n"}
@@ -39,6 +39,19 @@ def test_who_was_named_stays_who_was_named() -> None:
     named = Config.model_validate({"agents": {"default": {"provider": "mock"}}})
     assert provider.resolved(named, KEY) == named
     assert provider.echoing(named) == ()
+
+
+def test_a_node_has_its_own_labels_where_nodes_share_a_file() -> None:
+    cluster = {"database": "postgresql://dovecote@db/dovecote", "workspaces": "/mnt/d", "labels": ["gpu"]}
+    shared = Config.model_validate({"cluster": cluster})
+    for said, labels in ((None, ("gpu",)), ("", ()), ("eu, big-disk", ("eu", "big-disk"))):
+        environment = {} if said is None else {"DOVECOTE_LABELS": said}
+        found = provider.resolved(shared, environment).cluster
+        assert found is not None
+        assert found.labels == labels
+    with pytest.raises(ConfigError, match="DOVECOTE_LABELS: 'GPU!' is no list of labels"):
+        provider.resolved(shared, {"DOVECOTE_LABELS": "GPU!"})
+    assert provider.resolved(Config(), {"DOVECOTE_LABELS": "GPU!"}) == Config()  # of a machine alone
 
 
 def test_the_banner_names_version_agents_models_platforms_and_folder(tmp_path: Path) -> None:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from host.folders.disk import ThreadDisk
-from host.registry import asked, notices, sessions
+from host.registry import asked, holding, notices, sessions
 from host.registry import nodes as known
 from host.registry.db import HostDB
 from host.registry.holding import AT_ONCE, Elsewhere, Holding, Place
 from host.registry.nodes import Led, Node
 from host.registry.notices import Notice
+from host.registry.placing import LONGER, MOMENT, Load, chosen
 from host.registry.port import Registry, Statements
-from host.registry.reaching import reached
+from host.registry.reaching import handed_on, reached
 from host.schedule import index
 from host.words import as_it_is
 from sessiondb.errors import Unavailable
@@ -149,7 +150,7 @@ async def test_one_look_takes_a_portion_so_that_others_have_their_share(
 
 async def test_each_beat_tells_how_much_a_node_works_on(nodes: Nodes, quick_beats: None) -> None:
     ada = await nodes.open(ADA)
-    ada.works = lambda: 7
+    ada.holding.placing.works = lambda: 7
     async with asyncio.timeout(PATIENCE):
         while [one.works for one in await ada.read(known.seen)] != [7]:  # noqa: ASYNC110 - of which nobody tells
             await asyncio.sleep(0.02)
@@ -247,11 +248,10 @@ async def test_whoever_holds_a_place_is_told_that_something_came_for_it(
     nodes: Nodes, slow_beats: None
 ) -> None:
     from host.registry.hints import Hints
-    from host.registry.holding import CHANNEL
 
     ada, bob = await nodes.open(ADA), await nodes.open(BOB)
     await reached(ada, HERE)
-    hints = Hints(nodes.url, f"{CHANNEL}{ADA.id}", ThreadDisk())
+    hints = Hints(nodes.url, f"{holding.CHANNEL}{ADA.id}", ThreadDisk())
     await hints.wait(0.0)  # nobody listened until now
     told = asyncio.create_task(hints.wait(PATIENCE))
     await asyncio.sleep(0)
@@ -272,11 +272,11 @@ async def test_a_single_machine_holds_everything_and_takes_nothing(tmp_path: Pat
 
 
 def test_what_was_noted_is_told_once() -> None:
-    holding = Holding("a")
-    holding.note([Place("slack", "T1", "C1")])
-    holding.note([Place("slack", "T1", "C1"), Place("slack", "T1", "C2")])
-    assert list(holding.new()) == [Place("slack", "T1", "C1"), Place("slack", "T1", "C2")]
-    assert list(holding.new()) == []
+    held = Holding("a")
+    held.note([Place("slack", "T1", "C1")])
+    held.note([Place("slack", "T1", "C1"), Place("slack", "T1", "C2")])
+    assert list(held.new()) == [Place("slack", "T1", "C1"), Place("slack", "T1", "C2")]
+    assert list(held.new()) == []
 
 
 async def test_what_belongs_to_taking_a_place_is_done_once_however_often_it_is_asked_for(
@@ -337,7 +337,7 @@ async def test_who_was_seen_to_be_over_renews_no_more_however_late_all_hear_of_i
     ada = await nodes.open(ADA)
     nodes.says("UPDATE serving_until SET until = 0 WHERE node = 'a' RETURNING 1")
     with leases_connection(nodes) as connection:
-        values = {"id": "a", "name": "ada", "epoch": 1, "ms": 6000, "grace": 2000, "works": 0}
+        values = {"id": "a", "name": "ada", "epoch": 1, "ms": 6000, "grace": 2000, "works": 0, "places": 0}
         assert connection.execute(leases.SERVES.renew.encode(), values).fetchone() is None
     await busy(ada, HERE)  # nobody has taken what it holds: this was before that
 
@@ -383,3 +383,92 @@ async def test_what_nodes_undo_again_and_again_is_done_in_turns(nodes: Nodes, sl
 
     await asyncio.gather(*map(count, registries))
     assert nodes.says("SELECT value FROM meta WHERE key = 'counted'") == "90"
+
+
+# ── who is to have a place ───────────────────────────────────────────────────────────────────────────────
+
+
+def load(node: str, works: int = 0, places: int = 0, *labels: str) -> Load:
+    return Load(node, node, frozenset(labels), works, places)
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "needed", "last", "node"),
+    [
+        (load("a"), [], "", "", "a"),
+        (load("a", 3), [load("b")], "", "", "a"),  # no more than a little fuller
+        (load("a", 3, 1), [load("b"), load("c", 1)], "", "", "b"),
+        (load("a", 40, 300), [load("b", 30, 200)], "", "", "a"),  # nor half as full again
+        (load("a"), [load("b", 2)], "", "b", "b"),  # who had it last, for its files are there
+        (load("a"), [load("b", 9)], "", "b", "a"),  # unless that one is clearly fuller
+        (load("a"), [load("b")], "", "z", "a"),  # or gone
+        (load("a", 9), [load("b")], "", "a", "b"),
+        (load("a"), [load("b", 9, 99, "gpu")], "gpu", "a", "b"),
+        (load("a"), [load("b", 9, 0, "gpu"), load("c", 0, 0, "gpu", "eu")], "gpu", "b", "c"),
+        (load("a", 4, 24, "gpu"), [load("b")], "gpu", "b", "a"),
+        (load("a"), [load("b")], "gpu", "b", "a"),  # nobody has it: people are told here
+    ],
+)
+def test_a_place_goes_to_who_has_what_it_needs_and_had_it_last_or_heard_of_it_unless_clearly_fuller(
+    own: Load, others: list[Load], needed: str, last: str, node: str
+) -> None:
+    assert chosen(own, others, frozenset(filter(None, [needed])), last) == node
+
+
+async def hands_on(registry: Registry, place: Address) -> bool:
+    return await handed_on(registry, place, 1_000)
+
+
+async def test_a_place_is_left_to_an_emptier_node_that_is_told_of_it_and_for_a_moment_at_the_most(
+    nodes: Nodes, slow_beats: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from host.registry.hints import Hints
+
+    seconds = [0.0]
+    monkeypatch.setattr(holding, "clock", lambda: seconds[0])
+    bob, ada = await nodes.open(BOB), await nodes.open(ADA)
+    ada.holding.placing.works = lambda: 9
+    hints = Hints(nodes.url, f"{holding.CHANNEL}{BOB.id}", ThreadDisk())
+    await hints.wait(0.0)  # nobody listened until now
+    told = asyncio.create_task(hints.wait(PATIENCE))
+    await busy(ada, HERE)
+    assert not await hands_on(ada, HERE)
+    async with asyncio.timeout(PATIENCE / 2):
+        await told
+    await hints.close()
+    assert await looked(ada) == set()
+    assert await looked(bob) == {HERE[:3]}
+    assert not await hands_on(ada, HERE)  # it is Bob's
+
+    await busy(ada, THERE)  # which Bob leaves lying
+    assert not await hands_on(ada, THERE)
+    seconds[0] = MOMENT
+    assert await looked(ada) == {THERE[:3]}
+
+
+async def test_who_takes_a_place_of_an_agent_that_needs_a_label_has_it(
+    nodes: Nodes, slow_beats: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr(holding, "clock", lambda: seconds[0])
+    bob, ada = await nodes.open(BOB, "eu", "gpu"), await nodes.open(ADA, "eu")
+    for registry in (ada, bob):
+        registry.holding.placing.needs = lambda: {"default": frozenset(["gpu"]), "other": frozenset(["eu"])}
+        registry.holding.placing.routed = lambda _, place: "other" if place.platform_id == "C2" else "default"
+    for number in range(AT_ONCE + 1):  # what is Bob's keeps Ada from nothing behind it
+        await busy(ada, Address("slack", "T0", f"C{number}"))
+    nodes.says(
+        "INSERT INTO notices (about, channel_type, workspace_id, platform_id, thread_id, created_at, text, state, key)"
+        " VALUES ('n', 'slack', 'T1', 'C2', '', 1, 'x', 'pending', 'k') RETURNING 1"
+    )
+    assert await looked(ada) == {THERE[:3]}
+    assert not await hands_on(ada, Address("slack", "T0", "C0"))
+    assert len(await looked(bob)) == AT_ONCE
+    assert ada.holding.placing.lacking() == ["default"]
+    assert ada.holding.placing.is_elsewhere("default")
+    assert [(one.id, one.labels) for one in await ada.read(known.seen)] == [
+        ("a", ("eu",)),
+        ("b", ("eu", "gpu")),
+    ]
+    seconds[0] = LONGER  # and whoever has the label takes nothing
+    assert len(await looked(ada)) == 1
