@@ -6,9 +6,10 @@ an agent reads by the way and repeats.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from operator import is_
@@ -133,16 +134,25 @@ def _forms(secret: str) -> set[str]:
 def _masked(rules: Rules, value: T, counts: Counter[str], never: frozenset[str] = NEVER) -> T:
     """Each text of a record, but for what names something."""
     found: Any = value
-    if isinstance(found, str) and not isinstance(found, Enum):
-        hidden, more = rules.hide(found)
-        counts.update(more)
-        found = hidden if more else found  # a sentence stays one
+    kind: Any = type(found)
+    if isinstance(found, str):
+        hidden, more = rules.hide(found) if not isinstance(found, Enum) else (found, None)
+        if more:  # else a sentence stays one
+            counts.update(more)
+            found = hidden
     elif isinstance(found, list | tuple) and not hasattr(found, "_fields"):
         each = [_masked(rules, one, counts, never) for one in found]
         found = found if all(map(is_, each, found)) else type(found)(each)
-    elif is_dataclass(found) and not isinstance(found, type):
-        had = {one.name: getattr(found, one.name) for one in fields(found) if one.name not in never}
-        made = {name: _masked(rules, text, counts, never) for name, text in had.items()}
-        changed = {name: text for name, text in made.items() if text is not had[name]}
+    elif names := _told_by(kind, never):
+        made = {
+            name: (had, _masked(rules, had, counts, never)) for name in names if (had := getattr(found, name))
+        }
+        changed = {name: text for name, (had, text) in made.items() if text is not had}
         found = replace(found, **changed) if changed else found
     return found  # type: ignore[no-any-return]
+
+
+@functools.cache
+def _told_by(kind: Any, never: frozenset[str]) -> Sequence[str]:
+    """The fields of a record that may hold a text; none of what is no record."""
+    return [one.name for one in fields(kind) if one.name not in never] if is_dataclass(kind) else []

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from host.config.shapes import Shape, begun, run_of
+from host.config.shapes import SHORTEST_BEGINNING, Shape, begun, run_of
 
 SHORTEST_VALUE = 8  # characters of a secret of this host that is looked for: less is a common word
 HIDDEN = "‹{}›"  # signs that no platform's markup knows
@@ -60,6 +60,9 @@ KNOWN = (
     *_known("npm-token", "[A-Za-z0-9]", 36, "npm_"),
     *_known("notion-token", "[A-Za-z0-9]", 40, "ntn_", "secret_"),
 )
+_BY_BEGINNING: dict[str, list[Known]] = {}  # the fewer looks at a whole text, the better
+for _one in KNOWN:
+    _BY_BEGINNING.setdefault(_one.shape.begins[:SHORTEST_BEGINNING], []).append(_one)
 JWT = re.compile(
     r"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{11,}+)\.eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{16,}+(?![A-Za-z0-9_-])"
 )
@@ -68,6 +71,7 @@ HEADERS = {
     "bearer": re.compile(r"(?<![A-Za-z])Bearer[ \t]{1,4}([A-Za-z0-9._~+/-]{20,}+)", re.IGNORECASE),
     "basic": re.compile(r"(?<![A-Za-z])Basic[ \t]{1,4}([A-Za-z0-9+/]{16,}+)", re.IGNORECASE),
 }
+LETTERS_OF_NO_CASE = "İıſ"  # an i or an s to a pattern that looks at no case
 HEADER_BEGUN = re.compile(r"(?<![A-Za-z])(?:Bearer|Basic)[ \t]{1,4}([A-Za-z0-9._~+/=-]++)\Z", re.IGNORECASE)
 IN_ADDRESS = re.compile(r"://[^\s/?#@:<>\"'`|\\]{0,128}+:([^\s/?#@<>\"'`|]{3,512}+)@")
 STANDS_FOR_ONE = re.compile(
@@ -113,9 +117,35 @@ _LINKS = (
     r"|(?<!\w)_++|(?<!_)_++(?!\w)"
     r"|<[^<>|\s]{1,500}+\||>"  # as Slack writes them
 )
-_TAKEN_OUT = re.compile(_MARKS)
-_TAKEN_OUT_OF_LABELS = re.compile(f"{_MARKS}|{_LINKS}")
 _MORE = re.compile(_LINKS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """`begin`: what the first sign of one can be, beside a pair of spaces. To look for that alone passes over words many times as
+    fast."""
+
+    begin: re.Pattern[str]
+    begin_or_spaces: re.Pattern[str]
+    mark: re.Pattern[str]
+
+    @classmethod
+    def of(cls, begin: str, mark: str) -> _Marks:
+        return cls(re.compile(f"[{begin}]"), re.compile(f"[{begin}]|(?<! )  "), re.compile(mark))
+
+    def found_in(self, text: str) -> Iterator[re.Match[str]]:
+        """As `mark.finditer`."""
+        begin, at = self.begin_or_spaces if "  " in text else self.begin, 0
+        while (begun := begin.search(text, at)) is not None:
+            at = begun.start() + 1
+            if (found := self.mark.match(text, begun.start())) is not None:
+                at = found.end()
+                yield found
+
+
+_BEGIN = rf"\\\x1b*`~|<!\[&%{_UNSEEN}{_WIDE}"
+_TAKEN_OUT = _Marks.of(_BEGIN, _MARKS)
+_TAKEN_OUT_OF_LABELS = _Marks.of(rf"{_BEGIN}\]_>", f"{_MARKS}|{_LINKS}")
 # What may become one of these.
 _MARK_BEGUN = re.compile(
     r"(?:\\{1,8}(?:u[0-9A-Fa-f]{0,3}|\r)?|\x1b\[?[0-9;]{0,20}|~{1,2}|\|{1,2}| {1,80}\r?|<[^<>\n]{0,520}"
@@ -136,11 +166,14 @@ class Rules:
     def hide(self, text: str) -> tuple[str, Counter[str]]:
         """The text without them, and how many which rule found."""
         counts: Counter[str] = Counter()
-        parts: list[str] = []
-        done = 0
         # Of all views at once: what one shows as whole may be the beginning of what another does.
         views = [found for view in VIEWS if (found := view(text)) is not None]
-        for begin, end, name in _apart(self._stand_in(views)):
+        spans = list(self._stand_in(views))
+        if not spans:
+            return text, counts
+        parts: list[str] = []
+        done = 0
+        for begin, end, name in _apart(spans):
             parts += (text[done:begin], HIDDEN.format(f"masked: {name}"))
             done = end
             counts[name] += 1
@@ -192,12 +225,11 @@ class Rules:
 
 def _tokens(text: str) -> Iterator[Span]:
     """By what they begin with."""
-    here = [known for known in KNOWN if known.shape.begins in text]
-    for known in here:
+    for known in (known for begins, some in _BY_BEGINNING.items() if begins in text for known in some):
         for at, end in known.shape.found_in(text, apart=known.apart):
             if _by_chance(text[at + len(known.shape.begins) : end], mixed=known.mixed):
                 yield at, end, known.name
-    for found in JWT.finditer(text):
+    for found in JWT.finditer(text) if ".eyJ" in text else ():
         at = found[1].find("eyJ")
         if 0 <= at <= len(found[1]) - SHORTEST_HEADER:
             yield found.start() + at, found.start() + len(found[0].rstrip("_")), "jwt"
@@ -205,8 +237,9 @@ def _tokens(text: str) -> Iterator[Span]:
 
 def _marked(text: str) -> Iterator[Span]:
     """By what stands before them."""
+    small, odd = text.lower(), any(sign in text for sign in LETTERS_OF_NO_CASE)
     for name, header in HEADERS.items():
-        for found in header.finditer(text):
+        for found in header.finditer(text) if odd or name in small else ():
             if _by_chance(found[1]):
                 yield *found.span(1), name
     for found in IN_ADDRESS.finditer(text):
@@ -237,14 +270,15 @@ def _as_shown(text: str) -> View | None:
 
 def _as_read(text: str) -> View | None:
     """Of links the labels only. None where `_as_shown` is the same."""
-    return _without(_TAKEN_OUT_OF_LABELS, text) if _MORE.search(text) else None
+    more = any(sign in text for sign in "[]_<>") and _MORE.search(text)
+    return _without(_TAKEN_OUT_OF_LABELS, text) if more else None
 
 
-def _without(marks: re.Pattern[str], text: str) -> View | None:
+def _without(marks: _Marks, text: str) -> View | None:
     parts: list[str] = []
     begins, stands = [], []
     done = length = 0
-    for found in marks.finditer(text):
+    for found in marks.found_in(text):
         instead = _instead(found[0])
         for part, stands_at in ((text[done : found.start()], done), (instead, found.start())):
             if part:
@@ -261,6 +295,8 @@ def _without(marks: re.Pattern[str], text: str) -> View | None:
 
 
 def _instead(taken: str) -> str:
+    if len(taken) == 1:
+        return "" if taken.isascii() else _NOTHING.sub("", unicodedata.normalize("NFKC", taken)[:1])
     if taken.startswith("\\") and not taken.endswith("\n"):
         name = taken.lstrip("\\")
         if name.startswith("u"):
@@ -268,8 +304,6 @@ def _instead(taken: str) -> str:
         return "\n" if name in ("n", "r", "t") else taken[-1]
     if taken.startswith(("&", "%")):
         taken = (html.unescape(taken) if taken.startswith("&") else unquote(taken))[:1]
-        return _NOTHING.sub("", unicodedata.normalize("NFKC", taken)[:1])
-    if len(taken) == 1 and not taken.isascii():
         return _NOTHING.sub("", unicodedata.normalize("NFKC", taken)[:1])
     return ""
 
