@@ -137,7 +137,7 @@ class Errands:
     ) -> Errand:
         asker = self._db.node if asker is None else asker
         [(id_,)] = connection.execute(_PUT, (node, asker, kind, body)).fetchall()
-        connection.execute(_TELL, (f"{CHANNEL}{node}",))
+        self._holding.hint(f"{CHANNEL}{node}")
         return Errand(int(str(id_)), node, kind, body)
 
     async def _fate_of(self, errand: Errand, until: float) -> Fate:
@@ -205,7 +205,7 @@ class Errands:
             if not await self._db.write(lambda connection: _begun(connection, errand)):
                 return
             answer = await self._answer(errand)
-            await self._db.write(lambda connection: _answered(connection, errand, answer))
+            await self._db.write(lambda connection: self._answered(connection, errand, answer))
         except SessionError as error:  # whoever asked hears that nobody knows
             log.warning("An errand is not answered: %s", error, extra={"action": "errand_unanswered"})
 
@@ -219,6 +219,13 @@ class Errands:
             log.exception("An errand broke", extra={"action": "errand_broke", "kind": errand.kind})
             return BROKEN
 
+    def _answered(self, connection: Statements, errand: Errand, answer: str) -> None:
+        row = connection.execute(_ANSWER, (answer, errand.id)).fetchone()
+        if row is not None and row[0]:
+            self._holding.hint(f"{CHANNEL}{row[0]}")
+        else:
+            connection.execute(_GONE, (errand.id,))
+
 
 def _begun(connection: Statements, errand: Errand) -> bool:
     """False where it is withdrawn by now."""
@@ -227,21 +234,12 @@ def _begun(connection: Statements, errand: Errand) -> bool:
     return connection.changes() > 0
 
 
-def _answered(connection: Statements, errand: Errand, answer: str) -> None:
-    row = connection.execute(_ANSWER, (answer, errand.id)).fetchone()
-    if row is not None and row[0]:
-        connection.execute(_TELL, (f"{CHANNEL}{row[0]}",))
-    else:
-        connection.execute(_GONE, (errand.id,))
-
-
 def _withdrawn(connection: Statements, errand: Errand) -> bool:
     connection.execute(f"{_GONE} AND begun_at = 0", (errand.id,))
     return connection.changes() > 0
 
 
 _PUT = "INSERT INTO errands (node, asker, kind, body, asked_at) VALUES (?, ?, ?, ?, ms_now()) RETURNING id"
-_TELL = "SELECT pg_notify(?, '')"
 _FATE = "SELECT answer, begun_at FROM errands WHERE id = ?"
 _GONE = "DELETE FROM errands WHERE id = ?"
 _WAITING = "SELECT id, kind, body FROM errands WHERE node = ? AND begun_at = 0 ORDER BY id"

@@ -38,6 +38,7 @@ class Holding:
         self.placing = Placing(node, labels)
         self._places: set[Place] = set()
         self._new: list[Place] = []
+        self._hints: set[str] = set()
         self.when_taken: list[Callable[[Statements, Place], None]] = []  # parts of the job that takes a place
 
     @property
@@ -110,7 +111,7 @@ class Holding:
         if not lives:
             holder = self._left_to(connection, place, holder or last, now)
         if holder:
-            connection.execute(_HINT, (f"{CHANNEL}{holder}",))
+            self.hint(f"{CHANNEL}{holder}")
             return False
         return bool(self._taken(connection, connection.execute(_TAKE, (*place, self._node)).fetchall()))
 
@@ -119,9 +120,9 @@ class Holding:
 
     def take_upkeep(self, connection: Statements) -> bool:
         """Whether it is this node's from the commit on."""
-        row = connection.execute(_WHO, UPKEEP).fetchone()
-        if row is not None and row[0] == self._node:
-            return True
+        holder = self.holder(connection, UPKEEP)
+        if holder == self._node or (holder and self.serves(connection, holder)):
+            return holder == self._node  # asked for each second: without a change while somebody has it
         return bool(connection.execute(_TAKE, (*UPKEEP, self._node)).fetchall())
 
     def note_upkeep(self) -> None:
@@ -160,7 +161,7 @@ class Holding:
         found = connection.execute(_OTHERS, (self._node,)).fetchall() if self._node else ()
         return [(str(id_), str(name)) for id_, name in found]
 
-    def holder(self, connection: Statements, address: Address) -> str:
+    def holder(self, connection: Statements, address: Address | Place) -> str:
         """The node that has the place, which may be over by now; '' for none."""
         row = connection.execute(_WHO, address[:3]).fetchone()
         return "" if row is None else str(row[0])
@@ -174,7 +175,17 @@ class Holding:
 
     def tell(self, connection: Statements, address: Address) -> None:
         """Who holds the place: something came in for it."""
-        connection.execute(_TELL, (CHANNEL, *address[:3]))
+        if holder := self.holder(connection, address):
+            self.hint(f"{CHANNEL}{holder}")
+
+    def hint(self, channel: str) -> None:
+        """Told once the group is committed, and not by it (`telling`)."""
+        self._hints.add(channel)
+
+    def hinted(self) -> Sequence[str]:
+        """Since this was asked last."""
+        hints, self._hints = self._hints, set()
+        return sorted(hints)
 
 
 _FREE = "NOT EXISTS (SELECT 1 FROM serving WHERE serving.node = placements.node AND serving.live = 1)"
@@ -204,8 +215,6 @@ _WHOSE = (
     f"SELECT node, last, CASE WHEN {_FREE} THEN 0 ELSE 1 END FROM placements"
     " WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?"
 )
-_HINT = "SELECT pg_notify(?, '')"
-_TELL = "SELECT pg_notify(?1 || node, '') FROM placements WHERE channel_type = ?2 AND workspace_id = ?3 AND platform_id = ?4"
 _WANTED = f"""
 WITH wanted AS (
     SELECT channel_type, workspace_id, platform_id FROM sessions WHERE busy = 1

@@ -20,7 +20,7 @@ import psycopg
 from psycopg import conninfo, errors, sql
 
 from host.folders.disk import Disk
-from host.registry import dialect, leases, nodes, stones
+from host.registry import dialect, leases, nodes, stones, telling
 from host.registry.groups import Grouped, Job, Outcome
 from host.registry.holding import Holding
 from host.registry.leases import Beats, Connection, Right
@@ -439,6 +439,7 @@ class PostgreSQL(Grouped):
     def _attempt(self, jobs: list[Job]) -> list[Outcome]:
         """Raises `_Again` and `Unavailable` when nothing was committed, `Lost` when this host has to end."""
         connection = self._connected()
+        self.holding.hinted()  # by an attempt in vain
         try:
             with translated():
                 connection.execute("BEGIN")
@@ -460,6 +461,8 @@ class PostgreSQL(Grouped):
             connection.close()
             if number is None or not self._committed(number, timeline):
                 raise _Again(_said(error)) from error
+        else:
+            telling.tell(connection, self.holding.hinted())
         return outcomes
 
     def _alone(self, job: Job) -> Any:

@@ -261,6 +261,26 @@ async def test_whoever_holds_a_place_is_told_that_something_came_for_it(
     await hints.close()
 
 
+def test_a_word_to_another_node_waits_for_no_disk_and_keeps_nobody_waiting(postgres: Server) -> None:
+    """Whoever tells at a commit has all others that tell wait for it: here for a standby that never answers."""
+    from host.registry.hints import listening
+    from host.registry.telling import tell
+
+    url = postgres.database()
+    listener, speaker = listening(url, "heard"), listening(url, "other")
+    try:
+        postgres.says(url, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        postgres.says(url, "SELECT pg_reload_conf()")
+        speaker.execute("SET statement_timeout = '20s'")
+        tell(speaker, ["heard"])
+        assert [one.channel for one in listener.notifies(timeout=PATIENCE, stop_after=1)] == ["heard"]
+    finally:
+        postgres.says(url, "ALTER SYSTEM RESET synchronous_standby_names")
+        postgres.says(url, "SELECT pg_reload_conf()")
+        listener.close()
+        speaker.close()
+
+
 async def test_a_single_machine_holds_everything_and_takes_nothing(tmp_path: Path) -> None:
     alone = await HostDB.open(tmp_path / "host.db", ThreadDisk())
     assert await reached(alone, HERE)
