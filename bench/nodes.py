@@ -19,6 +19,7 @@ from bench.figure import Figure, Timings
 from bench.million import has_postgresql
 from host.folders import share
 from tests.support import postgres
+from tests.support.postgres import Server
 
 COUNTS = (1, 2, 4)
 WORK = {"ingest": (24, 40), "talk": (24, 6), "deliver": (96, 20)}  # channels in all, and of each how much
@@ -62,7 +63,7 @@ def measure(scratch: Path) -> list[Figure]:
 async def _measured(folder: Path, count: int) -> dict[str, float]:
     (folder / "shared").mkdir(parents=True)
     (folder / "shared" / share.MARK).touch()
-    async with _up(folder, count) as workers:
+    async with up(folder, count) as (_, _, workers):
         return {what: await _rate(workers, what) for what in WORK}
 
 
@@ -84,7 +85,8 @@ def _end(process: asyncio.subprocess.Process) -> None:
 
 
 @asynccontextmanager
-async def _up(folder: Path, count: int) -> AsyncIterator[Sequence[Worker]]:
+async def up(folder: Path, count: int) -> AsyncIterator[tuple[Server, str, Sequence[Worker]]]:
+    """With the server that they share, and the address of their database."""
     async with AsyncExitStack() as stack:
         server = stack.enter_context(postgres.server())
         url = server.database()
@@ -99,4 +101,4 @@ async def _up(folder: Path, count: int) -> AsyncIterator[Sequence[Worker]]:
             workers.append(Worker(process))
         for one in workers:
             await one.told()
-        yield workers
+        yield server, url, workers

@@ -34,6 +34,7 @@ MODULES = (
     "page",
     "million",
     "nodes",
+    "database",
 )
 ONCE = (
     "idle",
@@ -44,6 +45,7 @@ ONCE = (
     "page",
     "million",
     "nodes",
+    "database",
 )  # they have rounds of their own, or fill ten thousand sessions first
 LONGEST = 900  # s of one round of one module
 

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -112,6 +112,15 @@ class Server:
             " WHERE datname = current_database() AND pid <> pg_backend_pid()",
         )
 
+    def processor(self) -> float:
+        """Seconds of a processor that it has used until now, its processes' together."""
+        assert self._process is not None
+        parent = self._process.pid
+        ticks = sum(_times(parent))  # with those of processes that ended
+        for process in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+            ticks += sum(_times(int(process))[:2])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def _here(self) -> list[str]:
         return ["-h", str(self.folder), "-U", "dovecote"]
 
@@ -133,6 +142,15 @@ class Server:
         if done.returncode:
             raise RuntimeError(done.stderr)
         return done.stdout
+
+
+def _times(process: int) -> Sequence[int]:
+    """In ticks: user, system, and both of children that were waited for. Zeros once it is gone (proc(5))."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return (0, 0, 0, 0)
+    return [int(field) for field in fields[11:15]]
 
 
 class Line:
