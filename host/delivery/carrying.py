@@ -186,11 +186,12 @@ class Carrier:
             pending = writer.pending()
             acks = _acks([message.id for message in pending], reader, known, settled)
             states = reader.values()
+            over = _over(reader, belongings.waiting(states).union(ack.turn for ack in acks if _is_open(ack)))
         new += [_ack(ack) for ack in acks if _is_news(ack, known)]
         still = {ack.message_id for ack in acks if _is_open(ack)}
         gone += [(ACK, 0, id_) for id_ in known.acks if id_ not in still]
         values = [Copy(STATE, 0, key, json.dumps([value])) for key, value in states.items()]
-        values += belongings.of(writer, pending, states)
+        values += belongings.of(writer, pending, states, over)
         new += [one for one in values if known.values.get((one.part, one.name)) != hash(one.content)]
         had = {(one.part, one.name) for one in values}
         gone += [(part, 0, name) for part, name in known.values if (part, name) not in had]
@@ -220,6 +221,12 @@ def _acks(pending: list[str], reader: OutboundReader, known: Known, settled: set
 
 def _is_open(ack: Ack) -> bool:
     return ack.status in (AckStatus.PROCESSING, AckStatus.RETRY)
+
+
+def _over(reader: OutboundReader, turns: Collection[str]) -> set[str]:
+    """The messages of these turns that a question acknowledged, when it parked them."""
+    ids = [id_ for turn in sorted(turns) for id_ in reader.asked_in(turn)]
+    return {ack.message_id for ack in reader.acks(ids) if ack.status is AckStatus.COMPLETED}
 
 
 def _is_news(ack: Ack, known: Known) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import apsw
@@ -27,25 +27,34 @@ PARKED = "parked:"  # begins a key of session_state: a call waits for the answer
 MOST_ASKED = 200  # such calls that are looked at
 
 
-def of(writer: InboundWriter, pending: Iterable[MessageIn], states: Mapping[str, str]) -> list[Copy]:
-    """`states` is what the runner keeps. What a call that waits was asked for in is over, and what comes of it answers that."""
-    parked = [key for key in sorted(states) if key.startswith(PARKED)][:MOST_ASKED]
-    questions = [writer.asked(key.removeprefix(PARKED)) for key in parked]
-    begun = {_asked_for_in(states[key]) for key in parked}
-    origins = [writer.message(id_) for id_ in sorted(begun - {""})]
-    over = [
-        one for one in origins if one is not None and one.status == Status.COMPLETED
-    ]  # by its acknowledgement
-    found = [_message(message) for message in (*(m for m in pending if m.kind in ALONE), *over)]
+def of(
+    writer: InboundWriter, pending: Iterable[MessageIn], states: Mapping[str, str], over: Collection[str]
+) -> list[Copy]:
+    """`states` is what the runner keeps. `over`: messages that are acknowledged, of turns that are not: a turn that a question
+    parked goes on with all of them, and what comes of it answers them."""
+    questions = [writer.asked(key.removeprefix(PARKED)) for key in _parked(states)]
+    origins = [writer.message(id_) for id_ in sorted(over)]
+    there = {m.id: m for m in pending if m.kind in ALONE}
+    there |= {m.id: m for m in origins if m is not None and m.status in (Status.COMPLETED, Status.PENDING)}
+    found = [_message(message) for message in there.values()]
     return found + [_question(question) for question in questions if question is not None]
 
 
-def _asked_for_in(parked: str) -> str:
-    """The id of the message that began the turn of a call that waits; '' for one that does not wait any more."""
+def waiting(states: Mapping[str, str]) -> set[str]:
+    """The turns that wait for an answer."""
+    return {_turn(states[key]) for key in _parked(states)} - {""}
+
+
+def _parked(states: Mapping[str, str]) -> list[str]:
+    return [key for key in sorted(states) if key.startswith(PARKED)][:MOST_ASKED]
+
+
+def _turn(parked: str) -> str:
+    """Of a call that waits; '' for one that does not wait any more."""
     try:
         found = json.loads(parked)
-        return "" if found["answered_by"] else str(found["turn"]).rpartition("-")[0]
-    except (ValueError, TypeError, KeyError):
+        return "" if found["answered_by"] else str(found["turn"])
+    except (ValueError, TypeError, KeyError, RecursionError):
         return ""
 
 

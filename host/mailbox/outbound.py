@@ -117,6 +117,11 @@ _STEPS = (
     f"SELECT step, {_text('turn', LONGEST_ID)}, {_text('kind', 20)}, {_text('tool_use_id', LONGEST_ID)},"
     f" {_text('content', LARGEST_STEP)}, {_integer('created_at')} FROM transcript WHERE step > ? ORDER BY step LIMIT ?"
 )
+_ASKED_IN = (
+    f"SELECT {_text('asked.value', LONGEST_ID)} FROM transcript,"
+    " json_each(CASE WHEN json_valid(content) THEN content ELSE '{}' END, '$.ids') AS asked"
+    f" WHERE turn = ? AND kind = 'user' AND octet_length(content) <= {LARGEST_STEP} LIMIT ?"
+)
 _STATES = f"SELECT {_text('key', LONGEST_ID)}, {_text('value', LARGEST_VALUE)} FROM session_state LIMIT {MOST_VALUES}"
 _OPEN = (
     f"SELECT {_text('message_id', LONGEST_ID)} FROM processing_ack WHERE status IN ('processing', 'retry')"
@@ -228,6 +233,12 @@ class OutboundReader:
             rows = self._connection.execute(_STATES).fetchall()
         named = ((_decoded_text(key), _decoded_text(value)) for key, value in rows)
         return {key: value for key, value in named if key and value is not None}
+
+    def asked_in(self, turn: str) -> list[str]:
+        """The messages that a turn has put to its model."""
+        with self._snapshot():
+            rows = self._connection.execute(_ASKED_IN, (turn, ROWS_PER_READ)).fetchall()
+        return [id_ for (column,) in rows if (id_ := _decoded_text(column))]
 
     def acknowledged(self, *, open_ones: bool) -> list[str]:
         """The messages that turns have claimed: those of turns under way, or of all."""

@@ -60,21 +60,23 @@ class Life:
         finally:
             connection.close()
 
-    async def begin(self, id_: str) -> None:
+    async def begin(self, *ids: str) -> None:
         def job(writer: InboundWriter) -> None:
             with writer.writing():
-                writer.insert(NewMessage(id_, "chat", PLACE, content.Chat(f"ask {id_}"), NOW))
+                for id_ in ids:
+                    writer.insert(NewMessage(id_, "chat", PLACE, content.Chat(f"ask {id_}"), NOW))
 
         await self.mailboxes.use(self.session, job)
-        [message] = [m for m in await self.mailboxes.use(self.session, lambda w: w.pending()) if m.id == id_]
-        self.runner.claim([message], f"turn-{id_}")
-        self.runner.record(f"turn-{id_}", "user", json.dumps({"ids": [id_], "prompt": id_, "files": []}))
+        batch = [m for m in await self.mailboxes.use(self.session, lambda w: w.pending()) if m.id in ids]
+        self.runner.claim(batch, f"turn-{ids[0]}")
+        step = json.dumps({"ids": ids, "prompt": ids[0], "files": []})
+        self.runner.record(f"turn-{ids[0]}", "user", step)
 
-    async def wait(self, id_: str) -> None:
+    async def wait(self, id_: str, *more: str) -> None:
         """A turn for a person, and a run of a task for its next attempt."""
-        await self.begin(id_)
+        await self.begin(id_, *more)
         asked = content.Question("Which?", audience=("U1",))
-        self.runner.park(f"turn-{id_}", "c3", Emitted(ASKED.row_id, asked, id_), [id_], ())
+        self.runner.park(f"turn-{id_}", "c3", Emitted(ASKED.row_id, asked, id_), [id_, *more], ())
 
         def job(writer: InboundWriter) -> None:
             with writer.writing():
@@ -82,7 +84,8 @@ class Life:
                 run = content.Task("make tea", "Tea", "now")
                 writer.insert(NewMessage("run", "task", PLACE, run, NOW, task_id="t1", occurrence_at=7))
                 writer.postpone("run", 1, 5)
-                writer.settle(id_, Status.COMPLETED)
+                for one in (id_, *more):
+                    writer.settle(one, Status.COMPLETED)
 
         await self.mailboxes.use(self.session, job)
 
@@ -144,8 +147,8 @@ async def test_what_was_copied_is_the_next_nodes_file_to_the_last_step_of_a_turn
         assert postgres.says(url, "SELECT count(*) FROM mailbox_copies WHERE content LIKE '%c2%'") == "1"
         ada.runner.set_state("continuation:mock", "x\0y")
         await ada.carrier.release(ada.session, outcome("m1"))
-        await ada.wait("m3")
-        await ada.carrier.release(ada.session, outcome("m3"))
+        await ada.wait("m3", "m3b")
+        await ada.carrier.release(ada.session, outcome("m3", "m3b"))
         left = ada.has()
     async with living(url, tmp_path, "bob") as bob:
         assert bob.has() == left
@@ -153,7 +156,8 @@ async def test_what_was_copied_is_the_next_nodes_file_to_the_last_step_of_a_turn
         again = await bob.mailboxes.use(
             bob.session, lambda writer: (writer.pending(), writer.asked("m3:ask"))
         )
-        [run, *told] = again[0]
+        [run, *asked_in, told] = again[0]
+        assert [message.id for message in asked_in] == ["m3", "m3b"]  # the turn goes on with both
         assert (run.id, run.attempts, run.not_before, run.task_id, run.occurrence_at) == (
             "run",
             1,
@@ -162,10 +166,24 @@ async def test_what_was_copied_is_the_next_nodes_file_to_the_last_step_of_a_turn
             7,
         )
         assert run.seq > remaking.UNHEARD_OF
-        assert [message.id.partition(":")[0] for message in told] == ["moved"]
+        assert told.id.startswith("moved:")
         assert again[1] == ASKED
+        copied = "SELECT string_agg(name, ' ' ORDER BY name) FROM mailbox_copies WHERE part = 'in' AND name NOT LIKE 'moved:%'"
+        await bob.carrier.release(bob.session, outcome())  # nothing of it is settled in the new file yet
+        assert postgres.says(url, copied) == "m3 m3b run"
+        call = bob.runner.parked(ASKED.row_id, "m4")
+        assert call is not None
         await bob.begin("m4")
+        bob.runner.answer(call, ASKED.row_id, "m4", "{}")
+        bob.runner.claim(
+            [m for m in await bob.mailboxes.use(bob.session, lambda w: w.pending()) if m.id == "m4"],
+            call.turn,
+        )
         await bob.carrier.release(bob.session, outcome())
+        assert postgres.says(url, copied) == "m3 m3b run"  # it goes on with them, and is not over
+        bob.runner.finish_turn(call.turn, [], ["m4"], ())
+        await bob.carrier.release(bob.session, outcome())
+        assert postgres.says(url, copied) == "run"
         assert postgres.says(url, "SELECT count(*) FROM mailbox_copies WHERE part = 'step'") == str(
             len(bob.has()["transcript"])
         )
