@@ -81,6 +81,7 @@ class Specs:
             Path(session.folder.root) / "runner.log",
             _outline(environment, shared, shown),
             shown,
+            node=self._db.node,
         )
 
     async def there(self, config: Config, session: Session) -> Config:

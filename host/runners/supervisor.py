@@ -127,7 +127,7 @@ class Supervisor:
     async def adopt(self) -> None:
         """At boot: what lives from before is adopted or ended, before anything new is started."""
         try:
-            left = await self._launcher.reconcile(self._installation)
+            left = await self._launcher.reconcile(self._installation, self._db.node)
         except LaunchError as error:
             log.error(
                 "Runners could not be reconciled: %s", error.reason, extra={"action": "reconcile_failed"}

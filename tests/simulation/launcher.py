@@ -137,7 +137,7 @@ class SimLauncher:
     async def let_go(self, runner: Runner) -> None:
         raise NotImplementedError
 
-    async def reconcile(self, installation: str) -> list[Runner]:
+    async def reconcile(self, installation: str, node: str = "") -> list[Runner]:
         await self._engine.asked("reconcile")
         engine = self._engine
         if engine.chance.random() < engine.blind:

@@ -22,12 +22,12 @@ from typing import Any, cast
 
 from host.runners.launch.base import LaunchError, RunnerSpec
 from host.runners.launch.logs import open_log
-from host.runners.launch.process import ProcessLauncher, _environment, _passed_on
+from host.runners.launch.process import ProcessLauncher, _environment, _passed_on, marks
 from host.runners.launch.warm import Kind, Warm
 from tests.support import commands
 
 # By what is found who is a runner, and whose.
-MARKS = ("DOVECOTE_INSTALLATION", "DOVECOTE_INCARNATION", "DOVECOTE_SESSION_DIR")
+MARKS = ("DOVECOTE_INSTALLATION", "DOVECOTE_NODE", "DOVECOTE_INCARNATION", "DOVECOTE_SESSION_DIR")
 
 
 class ForkedLauncher(ProcessLauncher):
@@ -45,7 +45,7 @@ class ForkedLauncher(ProcessLauncher):
 
     async def _warmed(self, kind: Kind) -> Warm:
         ours, theirs = socket.socketpair()
-        environment = {**_passed_on(), "DOVECOTE_INSTALLATION": kind.installation}
+        environment = {**_passed_on(), **marks(kind)}
         with theirs:
             files = (commands.Given(theirs.fileno()), Path(os.devnull))
             arguments = ("--warm", kind.provider)
@@ -136,8 +136,8 @@ def _show(environment: Mapping[str, str]) -> None:
     """To whoever looks into /proc for runners: the kernel shows what stands where a program found it at its beginning."""
     stat = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     start, end = int(stat[47]), int(stat[48])
-    marks = sorted(environment.items(), key=lambda named: not named[0].startswith(MARKS))
-    shown = b"".join(f"{name}={value}\0".encode() for name, value in marks)[: end - start]
-    assert all(f"{name}={value}".encode() in shown for name, value in marks if name in MARKS)
+    first = sorted(environment.items(), key=lambda named: not named[0].startswith(MARKS))
+    shown = b"".join(f"{name}={value}\0".encode() for name, value in first)[: end - start]
+    assert all(f"{name}={value}".encode() in shown for name, value in first if name in MARKS)
     ctypes.memset(start, 0, end - start)
     ctypes.memmove(start, shown, len(shown))

@@ -37,6 +37,9 @@ class RunnerSpec:
     files: Mapping[str, Path] = field(
         default_factory=dict
     )  # path in the container → file shown there, read-only
+    node: str = (
+        ""  # whose it is of those that share the installation, perhaps a machine too; '' where there is one
+    )
 
 
 class Runner(Protocol):
@@ -71,10 +74,10 @@ class Launcher(Protocol):
     async def let_go(self, runner: Runner) -> None:
         """Raises `LaunchError`."""
 
-    async def reconcile(self, installation: str) -> list[Runner]:
-        """Runners of this installation that live from before and are adopted; those that cannot be are stopped.
+    async def reconcile(self, installation: str, node: str = "") -> list[Runner]:
+        """Runners of this node that live from before and are adopted; those that cannot be are stopped.
 
-        Never touches another installation's. Raises `LaunchError`.
+        Never touches another installation's, nor another node's. Raises `LaunchError`.
         """
 
     async def maintain(self, spec: RunnerSpec, *, delivered_up_to: int, older_than: int) -> None:

@@ -100,7 +100,7 @@ class DockerLauncher:
     # ── the port ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def start(self, spec: RunnerSpec) -> DockerRunner:
-        self._watch(spec.installation)
+        self._watch(spec.installation, spec.node)
         labels = marks.labels(spec, "runner")
         name = marks.name(spec)
         self._names[name] += 1
@@ -153,10 +153,10 @@ class DockerLauncher:
             await self._call(self._pause, runner.container, paused=False)
             runner.held = False
 
-    async def reconcile(self, installation: str) -> list[Runner]:
+    async def reconcile(self, installation: str, node: str = "") -> list[Runner]:
         adopted: list[Runner] = []
         try:
-            for found in await self._call(self._list, installation):
+            for found in await self._call(self._list, installation, node):
                 labels: dict[str, str] = found["Labels"]
                 alive = found["State"] in ("running", "paused") and labels.get(ROLE) == "runner"
                 if alive and labels.get(CONTRACT_LABEL) == str(CONTRACT):
@@ -173,7 +173,7 @@ class DockerLauncher:
                         await self._call(self._remove, found["Id"])
         finally:
             # After an engine that was away, too: what lives there by then nobody has adopted, and it has to end.
-            self._watch(installation)
+            self._watch(installation, node)
         return adopted
 
     async def maintain(self, spec: RunnerSpec, *, delivered_up_to: int, older_than: int) -> None:
@@ -202,7 +202,7 @@ class DockerLauncher:
 
     # ── watching: an event is a hint, the list is the truth ──────────────────────────────────────────────
 
-    def _watch(self, installation: str) -> None:
+    def _watch(self, installation: str, node: str) -> None:
         if self._watching is None:
             loop = asyncio.get_running_loop()
 
@@ -210,7 +210,7 @@ class DockerLauncher:
                 loop.call_soon_threadsafe(self._heard, died)
 
             self._events = Events(self._client, installation, hint)
-            self._watching = asyncio.create_task(self._keep_looking(installation), name="engine")
+            self._watching = asyncio.create_task(self._keep_looking(installation, node), name="engine")
             self._hearing = asyncio.create_task(self._keep_hearing(), name="echo")
 
     def _heard(self, container: str) -> None:
@@ -221,14 +221,14 @@ class DockerLauncher:
                 self._died.pop(next(iter(self._died)))
         self._hint.set()
 
-    async def _keep_looking(self, installation: str) -> None:
+    async def _keep_looking(self, installation: str, node: str) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._hint.wait()
             self._hint.clear()
             try:
-                await self._look(installation)
+                await self._look(installation, node)
             except LaunchError as error:
                 if not self._away:
                     log.error("Runners cannot be watched: %s", error.reason, extra={"action": "engine_away"})
@@ -253,11 +253,11 @@ class DockerLauncher:
                 ):  # what one prints, or an engine that is away, deafens nobody
                     await self._call(self._hear, runner)
 
-    async def _look(self, installation: str) -> None:
+    async def _look(self, installation: str, node: str = "") -> None:
         """Settles the ended, lets go the forgotten, removes the strays. Only what was known before the list was made can be
         judged by it."""
         known, named = list(self._runners.values()), set(self._names)
-        found = {entry["Id"]: entry for entry in await self._call(self._list, installation)}
+        found = {entry["Id"]: entry for entry in await self._call(self._list, installation, node)}
         for runner in known:
             entry = found.get(runner.container)
             state = entry["State"] if entry is not None else ""
@@ -429,10 +429,10 @@ class DockerLauncher:
             ),
         }
 
-    def _list(self, installation: str) -> list[dict[str, Any]]:
+    def _list(self, installation: str, node: str) -> list[dict[str, Any]]:
         label = f"{INSTALLATION}={installation}"
         found: list[dict[str, Any]] = self._client().api.containers(all=True, filters={"label": label})
-        return found
+        return [entry for entry in found if marks.is_of(entry, node)]
 
     def _signal(self, container: str, signal: str) -> None:
         try:

@@ -65,7 +65,7 @@ class FakeLauncher:
         runner.held = False
         self.changed.set()
 
-    async def reconcile(self, installation: str) -> list[Runner]:
+    async def reconcile(self, installation: str, node: str = "") -> list[Runner]:
         self._maybe_fail("reconcile")
         return [runner for runner in self.started if not runner.ended.done()]
 

@@ -7,6 +7,7 @@ from typing import Any
 from host.runners.launch.base import RunnerSpec
 
 INSTALLATION = "dovecote.installation"  # tells two installations on one engine apart
+NODE = "dovecote.node"  # and the nodes of one; '' for the only one
 SESSION = "dovecote.session"
 INCARNATION = "dovecote.incarnation"
 OUTLINE = "dovecote.outline"
@@ -18,6 +19,7 @@ CONTRACT_LABEL = "dovecote.contract"  # of the image, which its containers inher
 def labels(spec: RunnerSpec, role: str) -> dict[str, str]:
     return {
         INSTALLATION: spec.installation,
+        NODE: spec.node,
         SESSION: spec.session_id,
         INCARNATION: spec.incarnation,
         OUTLINE: spec.outline,
@@ -29,6 +31,11 @@ def labels(spec: RunnerSpec, role: str) -> dict[str, str]:
 def name(spec: RunnerSpec) -> str:
     """The engine gives it to one container at a time (law 10)."""
     return f"dovecote-{spec.installation}-{spec.session_id}"
+
+
+def is_of(entry: dict[str, Any], node: str) -> bool:
+    """Whether a container of the installation is that node's; what was begun while there was one is whoever's looks."""
+    return not node or entry["Labels"].get(NODE, "") in ("", node)
 
 
 def name_in(entry: dict[str, Any]) -> str:

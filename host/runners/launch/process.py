@@ -102,8 +102,8 @@ class ProcessLauncher:
                 os.killpg(runner.process.pid, signal.SIGCONT)
         runner.held = False
 
-    async def reconcile(self, installation: str) -> list[Runner]:
-        left = await asyncio.to_thread(_pids_of, installation)
+    async def reconcile(self, installation: str, node: str = "") -> list[Runner]:
+        left = await asyncio.to_thread(_pids_of, installation, node)
         await asyncio.to_thread(_end_all, left)
         return []
 
@@ -133,7 +133,7 @@ class ProcessLauncher:
 
     async def _handed_over(self, spec: RunnerSpec) -> asyncio.subprocess.Process | None:
         """A warm runner that is the session's from now on. One that did not take it is confirmed dead before another may."""
-        kind = Kind(spec.installation, _provider_of(spec))
+        kind = Kind(spec.installation, _provider_of(spec), spec.node)
         while (one := self.pool.take(kind)) is not None:
             try:
                 output = await asyncio.to_thread(open_log, spec.log)
@@ -158,7 +158,7 @@ class ProcessLauncher:
     async def _warmed(self, kind: Kind) -> Warm:
         """Raises `OSError`."""
         ours, theirs = socket.socketpair()
-        environment = {**_passed_on(), "DOVECOTE_INSTALLATION": kind.installation}
+        environment = {**_passed_on(), **marks(kind)}
         arguments = ("-P", "-m", self._module, "--warm", kind.provider)
         with theirs:
             process = await asyncio.create_subprocess_exec(
@@ -204,12 +204,17 @@ def _passed_on() -> dict[str, str]:
     return {**passed, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
 
 
+def marks(whose: RunnerSpec | Kind) -> dict[str, str]:
+    """By which a later life of the host knows it for its own."""
+    return {"DOVECOTE_INSTALLATION": whose.installation, "DOVECOTE_NODE": whose.node}
+
+
 def _environment(spec: RunnerSpec) -> dict[str, str]:
     return {
         **_passed_on(),
         # Nothing is mounted here: what names a file's place in a container names the file itself.
         **{name: str(spec.files.get(value, value)) for name, value in spec.environment.items()},
-        "DOVECOTE_INSTALLATION": spec.installation,
+        **marks(spec),
         "DOVECOTE_INCARNATION": spec.incarnation,
         "DOVECOTE_SESSION_DIR": str(spec.folder.root),
         "DOVECOTE_WORKSPACE": str(spec.folder.work),
@@ -222,16 +227,20 @@ def _provider_of(spec: RunnerSpec) -> str:
     return str(json.loads(spec.environment.get("DOVECOTE_AGENT", "{}")).get("provider", "mock"))
 
 
-def _pids_of(installation: str) -> list[int]:
-    """Processes whose environment names this installation. Another user's cannot be read and are not ours."""
-    mark = f"DOVECOTE_INSTALLATION={installation}".encode()
+def _pids_of(installation: str, node: str) -> list[int]:
+    """Processes whose environment names this installation, and no other node. Another user's cannot be read and are not ours."""
+    mark, nodes = f"DOVECOTE_INSTALLATION={installation}".encode(), b"DOVECOTE_NODE="
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if mark in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(int(entry.name))
+            environment = (entry / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
+        of = [
+            one.removeprefix(nodes).decode(errors="replace") for one in environment if one.startswith(nodes)
+        ]
+        if mark in environment and (not node or not set(of).difference(("", node))):
+            found.append(int(entry.name))
     return [pid for pid in found if pid != os.getpid()]
 
 

@@ -34,6 +34,7 @@ class Kind(NamedTuple):
 
     installation: str
     provider: str
+    node: str = ""
 
 
 class Warm:

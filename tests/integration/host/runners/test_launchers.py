@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from host.mailbox.inbound import InboundWriter
+from host.runners.launch import labels
 from host.runners.launch.base import Launcher
 from host.runners.launch.fake import FakeLauncher
 from host.runners.launch.process import ProcessLauncher
@@ -87,17 +89,30 @@ async def test_what_a_runner_prints_is_in_the_hosts_log_too(
     assert "not an agent's JSON" in odd.log.read_text()
 
 
-async def test_leftovers_are_ended_and_another_installation_s_are_left_alone(tmp_path: Path) -> None:
-    ours, theirs = ProcessLauncher(), ProcessLauncher()
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    left = await ours.start(spec(tmp_path / "a", "installation-a"))
-    other = await theirs.start(spec(tmp_path / "b", "installation-b"))
+async def test_leftovers_are_ended_and_another_installation_s_or_node_s_are_left_alone(
+    tmp_path: Path,
+) -> None:
+    launcher, runners = ProcessLauncher(), {}
+    for name, node in (("a", "n1"), ("a", "n2"), ("a", ""), ("b", "n1")):
+        (tmp_path / f"{name}{node}").mkdir()
+        one = replace(spec(tmp_path / f"{name}{node}", f"installation-{name}"), node=node)
+        runners[f"{name}{node}"] = await launcher.start(one)
     async with asyncio.timeout(TIMEOUT):
-        await ProcessLauncher().reconcile("installation-a")
-        await left.wait()
-        assert other.process.returncode is None
-        await theirs.stop(other, 20.0)
+        await ProcessLauncher().reconcile("installation-a", "n1")
+        await runners["an1"].wait()
+        await runners["a"].wait()  # from before the machine had several
+        assert runners["an2"].process.returncode is None
+        await ProcessLauncher().reconcile("installation-a")  # and when it has one again
+        await runners["an2"].wait()
+        assert runners["bn1"].process.returncode is None
+        await launcher.stop(runners["bn1"], 20.0)
+
+
+def test_a_container_is_one_node_s_where_several_share_an_engine() -> None:
+    of_n1: dict[str, Any] = {"Labels": {labels.NODE: "n1"}}
+    of_none: dict[str, Any] = {"Labels": {}}
+    assert [labels.is_of(of_n1, node) for node in ("n1", "n2", "")] == [True, False, True]
+    assert all(labels.is_of(of_none, node) for node in ("n1", "n2", ""))
 
 
 async def test_a_start_that_fails_is_tried_again_after_a_pause(
