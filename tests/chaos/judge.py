@@ -66,8 +66,7 @@ def lost(
     tolerance: float,
 ) -> Iterator[str]:
     """What an answered turn wrote to a workspace is there in the end. It may be gone where there was trouble while the turn was
-    under way, for its tool may have been ended (a node that begins ends what runs of others on the same machine), or where a
-    node ended otherwise than in order within `tolerance` s after it."""
+    under way, for its tool may have been ended, or where a node ended otherwise than in order within `tolerance` s after it."""
     lines = {line for path in kept for line in path.read_text().splitlines()}
     at = {post.text: post.at for post in posts}
     for message in messages:
@@ -122,19 +121,18 @@ def _missing(said: Sequence[Message], posts: Iterable[Post]) -> Iterator[str]:
 
 
 def _out_of_order(said: Iterable[Message], posts: Iterable[Post]) -> Iterator[str]:
-    """What is said while a question waits may be answered before it."""
+    """What is said while a question waits may be answered before it, and before what was taken up with it."""
     said = list(said)
-    asked = {message.id for message in said if message.kind == "question"}
+    asking = {message.channel for message in said if message.kind == "question"}
     wanted: dict[str, list[str]] = defaultdict(list)
     for message in said:
-        if message.id not in asked:
-            wanted[message.channel].append(message.id)
+        wanted[message.channel].append(message.id)
     came: dict[str, list[str]] = defaultdict(list)
     for post in posts:
         if post.text in wanted[post.channel] and post.text not in came[post.channel]:
             came[post.channel].append(post.text)
     for channel, texts in came.items():
-        if texts != [text for text in wanted[channel] if text in texts]:
+        if channel not in asking and texts != [text for text in wanted[channel] if text in texts]:
             yield f"in {channel} the answers came as {texts}"
 
 

@@ -19,7 +19,7 @@ WRITING = (
 KEEPING = "echo {id} >> $DOVECOTE_SHARED/kept"  # a line that is to stay
 ASKS = 3  # each third conversation: what is said while a question waits may be answered before it
 CHOICES = ("left", "right")
-AHEAD = timedelta(minutes=2)  # of a task's time: it may not be over when the turn comes to it
+AHEAD = timedelta(minutes=3)  # of a task's time: it may not be over when the turn comes to it
 
 
 @dataclass(frozen=True)

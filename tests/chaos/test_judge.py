@@ -64,15 +64,21 @@ def test_an_answer_a_file_and_a_tasks_post_may_each_be_missing_or_come_twice() -
     assert not judge.answered(SAID, POSTS[1:])
 
 
-def test_answers_of_a_conversation_come_in_the_order_of_its_messages_but_what_waits_for_an_answer() -> None:
+def test_answers_of_a_conversation_come_in_the_order_of_its_messages_unless_questions_are_asked_in_it() -> (
+    None
+):
     [order] = wrong([POSTS[3], *POSTS[:3], *POSTS[4:]])
     assert order == "in c0 the answers came as ['m0-1', 'm0-0']"
-    said = [Message("m0-q", "c0", "question"), *SAID]
-    asked, answer = Post(0.5, "c0", "m0-q?", question="q"), Post(11.0, "c0", "m0-q")
-    assert list(judge.faults(said, [asked, *POSTS, answer], [])) == []
-    assert list(judge.faults(said, [*POSTS, answer], [])) == ["'m0-q' was not asked"]
-    [order] = judge.faults(said, [asked, POSTS[3], *POSTS[:3], *POSTS[4:], answer], [])
-    assert order == "in c0 the answers came as ['m0-1', 'm0-0']"
+    asking = Message("m0-2", "c0", "question")
+    answered = [
+        POSTS[3],
+        *POSTS[:3],
+        *POSTS[4:],
+        Post(10.0, "c0", "m0-2?", question="q"),
+        Post(11.0, "c0", "m0-2"),
+    ]
+    assert list(judge.faults([*SAID, asking], answered, [])) == []
+    assert list(judge.faults([*SAID, asking], [*POSTS, answered[-1]], [])) == ["'m0-2' was not asked"]
 
 
 def test_what_shows_a_turn_is_gone_in_the_end() -> None:
