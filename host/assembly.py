@@ -198,18 +198,16 @@ def assemble(
     supervisor = Supervisor(settings, installation.id, records, means, lives, now)
     draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), paused, sign_ins.pasted)
-    ingress = Ingress(settings, records, onward, now)
+    ingress, followers = Ingress(settings, records, onward, now), Followers(desk, supervisor, bots)
     service = _controls(settings, bots, parts, records, onward, ingress, desk, supervisor, masks, languages)
-    followers, own = Followers(desk, supervisor, bots), Own(installation.id, news)
+    answers, own = Replies(service, languages), Own(installation.id, news)
     ordered, upkeep = _ordered(settings, parts, records, onward, followers, languages, own)
-    answers, standings = Replies(service, languages), Standings(db, scheduler.changed, now)
-    state = State(settings, db, lives, bots.by_platform, now)
-    _have_heard(db, bots, supervisor, languages)
-    _have_placed(settings, db, supervisor)
-    ends, unusable, stores = Endings(records, bots, now), Unusable(deliveries.notify, now), ingress.stores
+    ends, state = Endings(records, bots, now), State(settings, db, lives, bots.by_platform, now)
+    _have_shared(settings, db, bots, supervisor, languages)
+    standings, unusable = Standings(db, scheduler.changed, now), Unusable(deliveries.notify, now)
     misplaced = Misplaced(records, deliveries.notify, lambda agent: settings.config.called(agent), now)
-    whom = records, stores, deliveries, draining, live, supervisor, scheduler, ordered.orders, ends
-    swept = sweeping.Parts(*whom)
+    whom = records, ingress.stores, deliveries, draining, live, supervisor, scheduler, ordered.orders
+    swept = sweeping.Parts(*whom, ends)
     sweep = Sweep(swept, parts.disk, data, config.host.sweep_every, state.told, unusable)
     return House(
         records,
@@ -235,8 +233,10 @@ def assemble(
     )
 
 
-def _have_heard(db: Registry, bots: Bots, supervisor: Supervisor, languages: Languages) -> None:
-    """What other nodes change that no part of its own keeps; and what they hear of this one."""
+def _have_shared(
+    settings: Settings, db: Registry, bots: Bots, supervisor: Supervisor, languages: Languages
+) -> None:
+    """With nodes that serve at a time: what they change that no part of its own keeps, and by what they share places out."""
 
     async def ruled(place: Sequence[str]) -> None:
         channels.in_force(supervisor, languages, Address(*place))
@@ -248,6 +248,7 @@ def _have_heard(db: Registry, bots: Bots, supervisor: Supervisor, languages: Lan
 
     db.tidings.heard_by(What.RULES, ruled)
     db.tidings.heard_by(What.INSTALLS, install)
+    _have_placed(settings, db, supervisor)
 
 
 def _have_placed(settings: Settings, db: Registry, supervisor: Supervisor) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from host.cli import listing
 from host.cli.ending import NothingFoundError
 from host.registry import nodes
-from host.registry.extra import by_extra
+from host.registry.extra import visiting
 from host.registry.nodes import Seen
 from host.registry.port import Beside
 from host.registry.where import NotYet, noted
@@ -84,7 +84,7 @@ def _seen(url: str) -> list[Seen]:
 
 
 def _among(url: str) -> AbstractContextManager[Beside]:
-    made: AbstractContextManager[Beside] = by_extra().among_nodes(url)
+    made: AbstractContextManager[Beside] = visiting().among_nodes(url)
     return made
 
 

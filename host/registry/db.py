@@ -14,7 +14,7 @@ import apsw
 from host.folders.disk import Disk
 from host.ports.faults import BACKUP
 from host.registry import nodes
-from host.registry.extra import by_extra
+from host.registry.extra import visiting
 from host.registry.groups import Grouped, Job, Outcome
 from host.registry.holding import Holding
 from host.registry.port import Beside
@@ -60,7 +60,7 @@ def open_registry(data: Path, *, of_any_version: bool = False) -> Beside:
     """The registry, to read beside a running host; `of_any_version`: host.db itself. Raises `SessionError`; `NotYet` where no
     host has run."""
     if not of_any_version and (url := noted(data)):
-        database: Beside = by_extra().beside(url, writes=False)
+        database: Beside = visiting().beside(url, writes=False)
         return database
     path = data / "host.db"
     if not os.path.lexists(path):
@@ -82,7 +82,7 @@ def beside(path: Path, *, of_any_version: bool = False, whole: bool = False) -> 
     """The registry (`path` is host.db's), to write a little beside a running host; `whole`: as one transaction. Raises `NotYet`,
     `SessionError`."""
     if not of_any_version and (url := noted(path.parent)):
-        with by_extra().writing(url, whole=whole) as database:
+        with visiting().writing(url, whole=whole) as database:
             yield database
         return
     never_ran = NotYet(path, f"not there yet: no host has run on {path.parent.resolve()}")

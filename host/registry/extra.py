@@ -20,6 +20,14 @@ def by_extra() -> Any:
     return postgresql
 
 
+def visiting() -> Any:
+    """The module of commands beside a host. Raises `Unavailable`."""
+    by_extra()
+    from host.registry import visiting
+
+    return visiting
+
+
 def sharing() -> Any:
     """The modules of what nodes tell one another: `standby`, `keeping`, `hints`. Raises `Unavailable`."""
     by_extra()

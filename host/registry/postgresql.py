@@ -29,7 +29,7 @@ from host.registry.port import Bindings, Rows
 from host.registry.tidings import Tidings
 from host.registry.ties import Ties
 from host.registry.where import DATABASE as NAME
-from host.registry.where import OLDEST_HOST, VERSION, NotYet
+from host.registry.where import OLDEST_HOST, VERSION
 from sessiondb.errors import Damaged, Full, Incompatible, SessionError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -188,62 +188,6 @@ def _require_whole(connection: Connection) -> None:
         raise Unavailable(
             NAME, "its records were moved to a host.db: leave [cluster] out there, or make a new database"
         )
-
-
-class Beside(Session):
-    def transaction(self) -> AbstractContextManager[Any]:
-        transaction: AbstractContextManager[Any] = self._connection.transaction()
-        return transaction
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-def beside(url: str, *, writes: bool) -> Beside:
-    """Beside a running host. Raises `SessionError`; `NotYet` where none has run."""
-    connection = connect(url)
-    try:
-        with translated():
-            _require_there(connection)
-            if (found := require_fit(connection)) < VERSION:
-                raise Incompatible(NAME, found, VERSION)
-            if not writes:
-                connection.execute("SET default_transaction_read_only = on")
-    except BaseException:
-        connection.close()
-        raise
-    return Beside(connection)
-
-
-def _require_there(connection: Connection) -> None:
-    [(there,)] = connection.execute("SELECT to_regclass('drained') IS NOT NULL").fetchall()
-    if not there:
-        raise NotYet(NAME, "not there yet: no host of this version has run on this database")
-
-
-@contextmanager
-def among_nodes(url: str) -> Iterator[Beside]:
-    """As one transaction, for what hosts of several versions share: `nodes`, and none of the registry's tables. Raises
-    `SessionError`; `NotYet` where no host has run."""
-    connection = connect(url)
-    try:
-        with translated(), connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")  # beats go on meanwhile
-            _require_there(connection)
-            yield Beside(connection)
-    finally:
-        connection.close()
-
-
-@contextmanager
-def writing(url: str, *, whole: bool) -> Iterator[Beside]:
-    """`whole`: as one transaction. Raises `SessionError`."""
-    connection = beside(url, writes=True)
-    try:
-        with translated(), connection.transaction() if whole else nullcontext():
-            yield connection
-    finally:
-        connection.close()
 
 
 class PostgreSQL(Grouped):

@@ -370,7 +370,7 @@ async def test_a_host_that_was_cut_off_while_another_took_over_keeps_nothing_mor
 async def test_a_database_in_which_one_host_led_by_a_lock_gets_its_lease(hosts: Hosts) -> None:
     await (await hosts.open()).close()
     hosts.says(
-        "DROP VIEW nodes_seen; DROP TABLE lease, nodes, drained; DROP FUNCTION ms_now"
+        "DROP VIEW nodes_seen, loads; DROP TABLE lease, nodes, drained; DROP FUNCTION ms_now"
         "; ALTER TABLE leader DROP COLUMN oldest"
     )
     assert await (await hosts.open(node=BOB)).write(Counted("k")) == 1
@@ -510,14 +510,14 @@ def test_hosts_are_let_serve_from_newer_tables_only_where_these_were_but_added_t
 async def test_older_tables_are_brought_up_to_date_by_whoever_serves_next_and_by_nobody_before(
     hosts: Hosts, tmp_path: Path
 ) -> None:
-    from host.registry import postgresql
+    from host.registry import visiting
 
     first = await hosts.open()
     hosts.says(OLDER)
     with pytest.raises(Led):
         await hosts.open(node=BOB)
     assert hosts.says("SELECT version FROM leader") == str(where.VERSION - 1)
-    with postgresql.among_nodes(hosts.url) as connection:  # and commands see to nodes meanwhile
+    with visiting.among_nodes(hosts.url) as connection:  # and commands see to nodes meanwhile
         assert [one.name for one in nodes.seen(connection)] == ["ada", "bob"]
         nodes.drain(connection, ADA.id)
     await first.close()
