@@ -65,9 +65,16 @@ class Bot(durable.DurableBot):
         return Receipt(f"p-{delivery.key}")
 
 
+def _told() -> logging.Handler:
+    """Each line with the conversation and the message that it is of."""
+    told = "%(asctime)s %(levelname)s %(name)s %(message)s %(session)s %(platform_message)s"
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(told, defaults={"session": "", "platform_message": ""}))
+    return handler
+
+
 async def serve(platform: Path, data: Path, url: str) -> None:
-    told = "%(asctime)s %(levelname)s %(name)s %(message)s"
-    logging.basicConfig(level=logging.INFO, format=told, force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[_told()], force=True)
     policy.GRACE = 200  # the platform answers at once here
     attempts.RETRY_BACKOFF = 100
     live_policy.OPEN_AFTER = 0.5
