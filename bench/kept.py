@@ -60,7 +60,7 @@ def _used(writer: InboundWriter) -> None:
     writer.pending()
     writer.message("m1")
     writer.open_parcels()
-    writer.parcels_answering("m1")
+    writer.states_answering("m1", PLACE)
     writer.advance_watermark()
 
 

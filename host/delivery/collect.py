@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from host.delivery import attempts, drawing, failures, masked, notes, pace, policy, replacing, waits, wrapping
 from host.delivery.actions import Actions, Asked, refusing
+from host.delivery.batch import Batch, id_of
 from host.delivery.drawing import Large
 from host.delivery.masked import Shown
 from host.delivery.minting import Minting
@@ -139,24 +140,27 @@ class Collector:
         self, writer: InboundWriter, rows: Rows, whose: Whose, busy: Busy, ready: Ready, done: Collected
     ) -> bool:
         """False when there was no room or no time for all of the rows: what lies behind is read later."""
-        started: set[Address] = set()
+        started, whole = set[Address](), True
         left, until = whose.room, time.thread_time() + ON_THE_SPOT
+        batch = Batch.of(writer, rows)
         for row in rows:
             if left.spent or time.thread_time() > until:
                 done.more, done.asked, done.large, done.asking = True, None, None, None
-                return False
-            for parcel in self._row(writer, row, whose, done, ready):
+                whole = False
+                break
+            for parcel in self._row(batch, row, whose, done, ready):
                 at = parcel.address
                 if parcel.state == "pending" and at not in started and not busy(at) and not is_held(parcel):
                     started.add(at)
                     if parcel.next_attempt_at <= self.now():  # held back: intended when it is due
                         parcel = policy.intended(parcel, self.now())
                         done.intended.add(parcel.key)
-                writer.put_parcels([parcel])
+                batch.add(parcel)
                 if not parcel.terminal:
                     done.parcels.append(parcel)
                     left = left.without(parcel)
-        return True
+        batch.write()
+        return whole
 
     def _as_far_as_ready(
         self,
@@ -211,19 +215,17 @@ class Collector:
         return Large(row.row.id, bot, shown.operation, shown.mentions, whose.language)
 
     def _row(
-        self,
-        writer: InboundWriter,
-        row: Accepted | Refused,
-        whose: Whose,
-        done: Collected,
-        ready: Ready,
+        self, batch: Batch, row: Accepted | Refused, whose: Whose, done: Collected, ready: Ready
     ) -> Sequence[Parcel]:
+        writer = batch.writer
         if isinstance(row, Refused):
             done.refused.append(row)
-            return self._refused(writer, row, whose.place)
+            return self._refused(batch, row, whose.place)
         out = row.row
         writer.raise_mark("outbound_read", out.seq)
-        known = writer.parcels_of(out.id)
+        known = batch.chunks_of(out.id)
+        if isinstance(row.content, content.Action | content.Question):
+            batch.write()  # what such a row calls for may look at the file
         # Read before, by a life whose commit a power failure took back after the ledger had heard of it.
         again = bool(known) and known[0].seq == out.seq
         doubtful = again or out.seq <= writer.mark("doubtful_up_to")
@@ -355,10 +357,10 @@ class Collector:
         self.actions.apply(writer, out.id, ready.handlers.get(out.id) or refusing(unasked), address)
         return wrapping.parcel(out.seq, out.id, 0, address, out.in_reply_to, "", "applied", 0)
 
-    def _refused(self, writer: InboundWriter, row: Refused, fallback: Address) -> Sequence[Parcel]:
+    def _refused(self, batch: Batch, row: Refused, fallback: Address) -> Sequence[Parcel]:
+        writer, id_ = batch.writer, id_of(row)
         writer.raise_mark("outbound_read", row.seq)
-        id_ = row.id or f"seq-{row.seq}"
-        if writer.parcels_of(id_):
+        if batch.chunks_of(id_):
             return []
         if row.asks:
             origin = writer.message(row.in_reply_to) if row.in_reply_to else None
@@ -443,9 +445,7 @@ class Collector:
         done.outcomes.append((message.id, ack.status.value))
         self.runs.discard(message.id)
         done.run_ended = done.run_ended or bool(message.task_id)
-        here = [p for p in writer.parcels_answering(message.id) if p.address == message.address]
-        answered = {parcel.state for parcel in here}
-        if answered == {"quarantined"}:
+        if writer.states_answering(message.id, message.address) == {"quarantined"}:
             notes.owe(writer, notes.unreadable(message))
         done.settled = True
 

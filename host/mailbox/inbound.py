@@ -206,15 +206,29 @@ class InboundWriter(Transactions):
         found = [(ahead, parcel_of(row)) for ahead, *row in self._wide(sql, self._now())]
         return [replace(p, next_attempt_at=p.next_attempt_at - int(str(ahead))) for ahead, p in found]
 
-    def parcels_answering(self, message_id: str) -> list[Parcel]:
+    def states_answering(self, message_id: str, address: Address) -> set[str]:
+        """Of what answers the message, at this address."""
         self.catch_up()
-        return self._parcels("in_reply_to = ? AND in_reply_to <> '' ORDER BY seq, chunk", message_id)
+        sql = (
+            "SELECT DISTINCT state FROM delivered WHERE in_reply_to = ? AND in_reply_to <> '' AND channel_type = ?"
+            " AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
+        )
+        return {str(state) for (state,) in self._connection.execute(sql, (message_id, *address)).fetchall()}
 
     def parcels_of(self, message_out_id: str) -> list[Parcel]:
         """The chunks of a row, in whatever state the file has them."""
         if self._one("SELECT 1 FROM delivered WHERE message_out_id = ? LIMIT 1", message_out_id) is None:
             return []  # as of nearly every row that is read: the wide look is prepared each time
         return self._parcels("message_out_id = ? ORDER BY chunk", message_out_id)
+
+    def having_chunks(self, ids: Sequence[str]) -> set[str]:
+        """Those of these rows that the file has chunks of."""
+        if not ids:
+            return set()
+        marks = ",".join("?" * len(ids))
+        sql = f"SELECT DISTINCT message_out_id FROM delivered WHERE message_out_id IN ({marks})"
+        found = self._connection.execute(sql, tuple(ids), can_cache=len(ids) == 1).fetchall()
+        return {str(id_) for (id_,) in found}
 
     def platform_id_of(self, message_id: str) -> tuple[str, Address] | None:
         """The platform's id and the address of a message of this session, in or out."""

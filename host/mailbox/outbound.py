@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ MOST_UNREAD = 20_000  # rows beyond the last one read; more are a flood, not a c
 LATEST = 2**53  # ms UTC; a time beyond it is none
 LARGEST_JUMP = 1_000_000  # between a row's seq and everything seen before: a runner counts by twos
 
+_SURROGATE = re.compile(r"\\u[dD]")
 _VALID: dict[str, TypeAdapter[content.Outbound]] = {
     name: TypeAdapter(cls) for name, cls in content.OUTBOUND.items()
 }
@@ -415,8 +417,8 @@ def _decoded(body: str) -> content.Outbound:
     found = json.loads(body, parse_constant=_no_number)
     if not isinstance(found, dict):
         raise ValueError("not a JSON object")
-    # A lone surrogate, escaped in the JSON, would travel as far as the platform.
-    json.dumps(found, ensure_ascii=False).encode("utf-8")
+    if _SURROGATE.search(body):  # a lone one, escaped in the JSON, would travel as far as the platform
+        json.dumps(found, ensure_ascii=False).encode("utf-8")
     adapter = _VALID.get(str(found.pop("type", "")))
     if adapter is None:
         raise ValueError("unknown type of operation")

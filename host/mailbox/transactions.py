@@ -28,6 +28,9 @@ class Transactions:
         self._in_doubt = False  # a commit failed, which may be to be seen all the same
         # Of `session`, as far as was asked: nobody else writes the file, so what was read holds until something is undone.
         self._values: dict[str, str] = {}
+        self._unwritten: dict[
+            str, str
+        ] = {}  # of these: what the transaction under way writes at its end, once each
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -50,8 +53,9 @@ class Transactions:
                 for errand in self._errands:
                     errand(self)
                 yield
+                self._write_values()
         except BaseException as error:
-            self._values.clear()
+            self._forget_values()
             if isinstance(error, Unavailable) and error.path == self._path:
                 self.blocked_since = self.blocked_since or self._now()
             self._in_doubt = self._in_doubt or isinstance(error, Full)
@@ -88,6 +92,7 @@ class Transactions:
         A disk that fails can take the savepoint with the whole transaction; then its failure is the error, not what is missing.
         """
         failure: apsw.Error | None = None
+        self._write_values()
         try:
             with self._connection:
                 try:
@@ -96,7 +101,7 @@ class Transactions:
                     failure = error
                     raise
         except BaseException as error:
-            self._values.clear()
+            self._forget_values()
             if isinstance(error, apsw.SQLError):
                 raise failure or error from None
             raise
@@ -121,8 +126,9 @@ class Transactions:
         return found
 
     def set_value(self, key: str, value: str) -> None:
-        self._connection.execute("INSERT OR REPLACE INTO session (key, value) VALUES (?, ?)", (key, value))
-        self._values[key] = value
+        self._values[key] = self._unwritten[key] = value
+        if not self._writing:
+            self._write_values()
 
     def mark(self, key: str) -> int:
         return int(self.value(key) or 0)
@@ -131,6 +137,16 @@ class Transactions:
         """A mark never falls."""
         if to > self.mark(key):
             self.set_value(key, str(to))
+
+    def _write_values(self) -> None:
+        if self._unwritten:
+            sql = "INSERT OR REPLACE INTO session (key, value) VALUES (?, ?)"
+            self._connection.executemany(sql, list(self._unwritten.items()))
+            self._unwritten.clear()
+
+    def _forget_values(self) -> None:
+        self._values.clear()
+        self._unwritten.clear()
 
     def _wide(self, sql: str, *bindings: str | int) -> list[tuple[Any, ...]]:
         """Rows of many columns. The statement is not kept: that would cost 12 KiB, and to prepare it takes 12 µs."""

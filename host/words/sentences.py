@@ -125,6 +125,8 @@ def dollars(micro: int) -> Sentence:
 def told(found: T, language: str) -> T:
     """Everything in it that is a sentence, told: of texts, lists, tables and records of these."""
     value: Any = found
+    if type(value) is str:  # as nearly every one is
+        return found
     if isinstance(value, Sentence):
         value = value.told(language)
     elif isinstance(value, list | tuple) and not hasattr(value, "_fields"):

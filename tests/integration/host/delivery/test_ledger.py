@@ -88,9 +88,11 @@ async def test_what_was_sent_before_the_file_was_lost_is_neither_sent_nor_asked_
     async with serving(config(tmp_path, host={"sweep_every": 0.2}), bot) as (host, _):
         await answered(host, bot, "two")
         [session] = host.house.records.sessions._known.values()
-        again = await host.house.records.mailboxes.use(session, lambda w: w.parcels_answering(first))
+        [sent] = (delivery for delivery in bot.sent if delivery.payload["text"] == "one")
+        await host.house.records.mailboxes.use(session, lambda w: w.catch_up())
+        answering = "in_reply_to = ? AND in_reply_to <> ''"
+        again = await host.house.records.mailboxes.use(session, lambda w: w._parcels(answering, first))
     assert [text for text in bot.said("c") if "⚠️" not in text] == ["one", "two"]
-    sent = next(delivery for delivery in bot.sent if delivery.payload["text"] == "one")
     assert [(p.key, p.state, p.platform_message_id) for p in again] == [(sent.key, "sent", f"p-{sent.key}")]
     assert sent.key not in bot.looked_up
 
