@@ -371,7 +371,8 @@ async def test_a_database_in_which_one_host_led_by_a_lock_gets_its_lease(hosts: 
     await (await hosts.open()).close()
     hosts.says(
         "DROP VIEW nodes_seen, loads; DROP TABLE lease, nodes, drained; DROP FUNCTION ms_now"
-        "; ALTER TABLE leader DROP COLUMN oldest"
+        "; ALTER TABLE leader DROP COLUMN oldest; ALTER TABLE placements DROP COLUMN last"
+        "; ALTER TABLE serving_until DROP COLUMN labels, DROP COLUMN places"
     )
     assert await (await hosts.open(node=BOB)).write(Counted("k")) == 1
 
