@@ -30,14 +30,18 @@ class Nodes:
         """`together`: all of them serve at a time."""
         self.slack, self.folder, self.url = slack, folder, url
         self._cluster = {"database": url}
+        self.ann = slack.add_user("ann")
+        self.channel = slack.add_channel("general", members=[self.ann])
         self._more: dict[str, Any] = {}
         if together:
             self._more["web"] = {"port": 0}
+            self.news = slack.add_channel("news", members=[self.ann])
+            there = {"platform": "slack", "channel": self.news.id, "description": "news"}
+            agent = {"options": {"approve": ["mock_append"]}, "destinations": {"news": there}}
+            self._more["agents"] = {"default": agent}
             self._cluster["workspaces"] = str(folder / "shared")
             (folder / "shared").mkdir()
             (folder / "shared" / share.MARK).touch()
-        self.ann = slack.add_user("ann")
-        self.channel = slack.add_channel("general", members=[self.ann])
 
     def settings(self, name: str) -> Config:
         return config(
@@ -86,7 +90,7 @@ class Nodes:
         return self.slack.say(self.ann, self.channel, f"{self.slack.mention()} {text}")
 
     def answers(self, asked: Message) -> list[str]:
-        thread = self.slack.messages(self.channel, asked.ts)
+        thread = self.slack.messages(asked.channel, asked.ts)
         return [one.text for one in thread if one.bot_id == self.slack.bot_id and one.stream is None]
 
     async def answered(self, asked: Message) -> list[str]:
