@@ -407,7 +407,7 @@ def _ways_out(
     budgets = Budgets(settings, db, now, saying.soon)
     fields = Fields(config.model.base_url, db, now)
     seal = Seal(Path(config.data).resolve(), parts.environment)
-    sign_ins = SignIns(settings, db, seal, parts.reach, now, saying.soon, masks.learn)
+    sign_ins = SignIns(settings, db, records.errands, seal, parts.reach, now, saying.soon, masks.learn)
     credentials = Learnt(parts.credentials, masks.learn)
     copied = deliveries.carrier.before_an_effect
     remotes = Remotes(parts.environment, credentials, sign_ins, copied)

@@ -62,10 +62,12 @@ class Landing:
         return {name: found[name] for name in ("code", "state", "iss") if name in found}
 
     def arrived(self, address: str) -> bool:
-        """Whether the address is that of this sign-in's landing page."""
+        """Whether the address is that of this sign-in's landing page; once more the same changes nothing."""
         told = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
-        if not self._state or told.get("state") != self._state or self._came.done():
+        if not self._state or told.get("state") != self._state or self._came.cancelled():
             return False
+        if self._came.done():
+            return self._came.result() == told
         self._came.set_result(told)
         return True
 

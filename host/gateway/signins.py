@@ -1,15 +1,18 @@
 """Who the host is to MCP servers that ask for a sign-in: tokens kept sealed, renewed in time, and owners asked for a new sign-in.
 
-A sign-in under way lives in this process: when the host ends it is over, and the next need begins another.
+A sign-in under way lives in this process: when the host ends it is over, and the next need begins another. Where several nodes
+serve, the address of its landing page may be pasted at any of them: that one asks the others, sealed like all that is kept of a
+sign-in, for a code may be in it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +26,7 @@ from host.governance.access import LOCAL
 from host.intake.pages import pasted_in
 from host.ports.events import InboundEvent
 from host.registry import logins, notices
+from host.registry.errands import Errands
 from host.registry.logins import Login
 from host.registry.notices import Notice
 from host.registry.port import Registry, Statements
@@ -36,8 +40,16 @@ log = logging.getLogger(__name__)
 LINK_LIVES = 3600.0  # s
 PATIENCE = 20.0  # s that a request waits until it is known whether there is a link
 AGAIN_AFTER = 60.0  # s after which a sign-in that could not begin is tried again
+PASTED = "sign-in.pasted"  # an errand
+SOON = 2.0  # s for another node's answer: platforms wait three for what somebody pasted
 EARLY = 30.0  # s before its end a token is renewed
 
+YES, NO = "yes", "no"
+THANKS = say("Thank you. I will tell you when it is done.")
+OVER = say("This sign-in is over. Ask again for what needs it, and I will send a new link.")
+NOT_REACHED = say(
+    "The machine that has this conversation does not answer, and nothing was done: try again in a minute."
+)
 Key = tuple[str, str, str]  # agent, server, and the workspace whose owners are asked
 
 
@@ -61,6 +73,7 @@ class SignIns:
         self,
         settings: Settings,
         db: Registry,
+        errands: Errands,
         seal: Seal,
         reach: Reach,
         now: Callable[[], int],
@@ -71,6 +84,8 @@ class SignIns:
         self._learn = learn
         self._settings = settings
         self._db = db
+        self._errands = errands
+        errands.ways[PASTED] = self._asked_to
         self._seal = seal
         self._reach = reach
         self._now = now
@@ -267,10 +282,10 @@ class SignIns:
 
     # ── what people paste ────────────────────────────────────────────────────────────────────────────────
 
-    def pasted(self, event: InboundEvent) -> Sentence:
+    async def pasted(self, event: InboundEvent) -> Sentence:
         """What to answer somebody who wrote the address of a landing page; '' for any other message.
 
-        Such a message goes no further: what is in the address is for the host alone.
+        Such a message goes no further: what is in the address is for the host alone. Raises `SessionError`.
         """
         address = pasted_in(event.text)
         if not address:
@@ -278,12 +293,39 @@ class SignIns:
         if not access.is_owner(self._settings.config.access, event.address, event.author.id):
             return say("Only an owner can sign in.")
         home = access.home(event.address)
-        for (_, _, whose), pending in self._pending.items():
-            if whose not in ("", home):
-                continue
-            if pending.landing is not None and pending.landing.arrived(address):
-                return say("Thank you. I will tell you when it is done.")
-        return say("This sign-in is over. Ask again for what needs it, and I will send a new link.")
+        if self._arrived(home, address):
+            return THANKS
+        answers = await self._others(home, address)
+        if YES in answers:
+            return THANKS
+        return NOT_REACHED if None in answers else OVER
+
+    def _arrived(self, home: str, address: str) -> bool:
+        """Whether it is of a sign-in that is under way here; told twice it is the first time once more."""
+        return any(
+            pending.landing is not None and pending.landing.arrived(address)
+            for (_, _, whose), pending in self._pending.items()
+            if whose in ("", home)
+        )
+
+    async def _others(self, home: str, address: str) -> Collection[str | None]:
+        """What the other nodes say; None of one that says nothing. Raises `SessionError`."""
+        if not self._errands.are_needed:
+            return ()
+        try:
+            sealed = await asyncio.to_thread(self._seal.seal, json.dumps([home, address]))
+        except SealError as error:
+            log.warning("Other nodes are not asked: %s", error, extra={"action": "node_not_seen"})
+            return ()
+        return (await self._errands.ask_others(PASTED, sealed.decode(), SOON)).values()
+
+    async def _asked_to(self, body: str) -> str:
+        try:
+            home, address = json.loads(await asyncio.to_thread(self._seal.open, body.encode()))
+        except SealError as error:  # the nodes have keys of their own
+            log.warning("What was pasted elsewhere: %s", error, extra={"action": "mcp_login_unreadable"})
+            return NO
+        return YES if self._arrived(home, address) else NO
 
 
 def _dropped(connection: Statements, login: Login, found: bytes) -> bytes:

@@ -70,7 +70,7 @@ class Ingress:
         """Returns when the event is durable. Raises `HostBusy` when it could not be made so."""
         event = pages.without(speaking.within_limits(event))
         try:
-            if told := self._onward.pasted(event):
+            if told := await self._onward.pasted(event):
                 return await self._for_the_host(event, told)
             if event.event_class is EventClass.ANSWER:
                 answer = await self._answers.to_its_question(event)

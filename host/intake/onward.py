@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,5 +37,5 @@ class Onward:
     incoming: IncomingFiles
     pauses: Pauses
     pasted: Callable[
-        [InboundEvent], Sentence
+        [InboundEvent], Awaitable[Sentence]
     ]  # what is for the host alone, and what to answer; '' = nothing of the kind

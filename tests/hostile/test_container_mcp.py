@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from host.gateway.signins import SignIns
-from host.ports.events import Author
+from host.ports.events import Author, InboundEvent
+from host.words import Sentence, as_it_is
 from tests.fakes.mcp_server.loopback import LoopbackMCP, agree
 from tests.support.dockers import docker_config, docker_serving, left_out
 from tests.support.redteam import Seat, attack, twin, walled
@@ -81,7 +82,12 @@ async def test_a_sign_in_leaves_neither_code_nor_token_in_the_container(
     """The address that a person pastes is the host's; as a message like any other its code would lie in the container."""
     if not standing:
         pasted = SignIns.pasted
-        monkeypatch.setattr(SignIns, "pasted", lambda self, event: pasted(self, event) and "")
+
+        async def goes_on(self: SignIns, event: InboundEvent) -> Sentence:
+            await pasted(self, event)
+            return as_it_is("")
+
+        monkeypatch.setattr(SignIns, "pasted", goes_on)
     async with LoopbackMCP(guarded=True) as server:
         options = {"mcp": {"sums": {"url": server.url}}}
         owners = {"owners": [f"memory:{OWNER}"]}

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from host.config.environment import SEAL_KEY
-from host.folders import seal
+from host.folders import seal, share
 from host.ports.events import Author
 from host.registry import logins
 from sessiondb import Address
 from tests.fakes.mcp_server.loopback import LoopbackMCP, agree, land
-from tests.fakes.platform import MemoryBot
+from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.calling import Caller
 from tests.support.hosting import config, now_ms, serving
+from tests.support.postgres import Server
 
 ADD = ("mcp__sums__add", {"a": 2, "b": 3})
 STATUS: tuple[str, dict[str, Any]] = ("mcp_status", {})
 LINK = re.compile(r"\[Open this page\]\((\S+)\)")
 OWNER = "UBOSS"
+# Whatever nodes ask one another, in a table of the test's.
+KEPT = "CREATE TABLE asked_of (body text)"
+KEEP = """
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO asked_of VALUES (NEW.body); RETURN NEW; END $$;
+CREATE TRIGGER note AFTER INSERT ON errands FOR EACH ROW EXECUTE FUNCTION note()
+"""
 
 
 class Clock:
@@ -64,13 +73,15 @@ class Case:
 
 
 @asynccontextmanager
-async def guarded(data: Path, **sections: Any) -> AsyncIterator[Case]:
+async def guarded(
+    data: Path, environment: Mapping[str, str] = MappingProxyType({}), **sections: Any
+) -> AsyncIterator[Case]:
     async with LoopbackMCP(guarded=True) as server:
         options = {"mcp": {"sums": {"url": server.url}}}
         told = {"access": {"owners": [f"memory:{OWNER}"]}, **sections}
         settings = config(data, agents={"default": {"options": options}}, **told)
         clock = Clock()
-        async with serving(settings, now=clock, environment={}) as (_, bot):
+        async with serving(settings, now=clock, environment=environment) as (_, bot):
             yield Case(Caller(bot, data), bot, server, clock, data)
 
 
@@ -174,6 +185,45 @@ async def test_the_address_can_be_pasted_by_an_owner_alone_and_goes_no_further(t
         assert holding(tmp_path, code) == []
         await case.bot.say("c", address, author=Author(OWNER, "Boss"))
         await case.bot.until(lambda: case.bot.said("c")[-1].startswith("This sign-in is over."))
+
+
+async def test_the_address_may_be_pasted_at_another_node_and_lies_nowhere_as_it_was_pasted(
+    postgres: Server, tmp_path: Path
+) -> None:
+    share_ = tmp_path / "shared"
+    share_.mkdir()
+    (share_ / share.MARK).touch()
+    url = postgres.database()
+    both = {"cluster": {"database": url, "workspaces": str(share_)}}
+    key = {SEAL_KEY: "of all the nodes there are"}
+    rows = "SELECT coalesce(string_agg(body, ' '), '') FROM asked_of"
+    postgres.says(url, KEPT)
+    async with guarded(tmp_path / "ada", key, **both) as case:
+        await case.caller.call(STATUS)
+        address = await agree(await case.link())
+        code = address.partition("code=")[2].partition("&")[0]
+        owners = {"owners": [f"memory:{OWNER}"]}
+        async with serving(config(tmp_path / "bob", access=owners, **both), environment=key) as (_, bob):
+            postgres.says(url, KEEP)
+
+            def said() -> list[str]:
+                """By whichever of both has the channel by then."""
+                return [text[:20] for text in (*case.bot.said("d"), *bob.said("d"))]
+
+            async with asyncio.timeout(TIMEOUT):
+                for pasted in (re.sub(r"state=[^&]+", "state=guessed", address), address):
+                    before = len(said())
+                    await bob.say("d", pasted, author=Author(OWNER, "Boss"))
+                    while len(said()) == before:  # noqa: ASYNC110 - of which neither tells alone
+                        await asyncio.sleep(0.05)
+            assert said() == ["This sign-in is over", "Thank you. I will te"]
+            await case.until_told("Signed in")
+        assert await case.caller.call(ADD) == "5"
+        asked = postgres.says(url, rows)
+    assert asked
+    assert code not in asked
+    assert "guessed" not in asked
+    assert holding(tmp_path, code) == []
 
 
 async def test_who_does_not_agree_is_not_asked_again_at_once(tmp_path: Path) -> None:
