@@ -21,10 +21,10 @@ from host.folders.disk import ThreadDisk
 from host.live import policy as live_policy
 from host.ports.bot import Bots, Delivery, Receipt
 from host.ports.events import EventClass, InboundEvent
-from host.runners.launch.process import ProcessLauncher
 from host.upkeep import packing
 from sessiondb import content
 from tests.support import clocks, durable, hosting
+from tests.support.forking import ForkedLauncher
 
 WHILE_WRITTEN = 5.0  # s from a pack to the next: there are no minutes here
 TOOLS = ["bash", "send_file", "ask_user_question", "schedule_task"]
@@ -85,5 +85,5 @@ async def serve(platform: Path, data: Path, url: str) -> None:
     cluster = {"database": url, **mounted}
     config = hosting.config(data, host={"sweep_every": 1.0}, cluster=cluster, agents={"default": agent})
     bot = Bot(platform, data.name)
-    parts = Parts(ThreadDisk(), ProcessLauncher(clocks.__name__), clocks.clock_of(data))
+    parts = Parts(ThreadDisk(), ForkedLauncher(clocks.__name__), clocks.clock_of(data))
     await Host(config, Bots({bot.channel_type: bot}), parts).serve()
