@@ -53,6 +53,10 @@ FLOORS = (  # of host/, from the top down: a room imports only what stands below
     "words",
 )
 SEEN_BY_BOTS = {"host.ports", "host.config", "host.words"}
+EXTRAS = {
+    "psycopg",
+    "claude_agent_sdk",
+}  # of which a fresh machine has none; that of traces is among the tools of tests
 MOST_ON_THE_GROUND = 8  # modules directly in host/; everything else has a room
 HEAVY = {
     "opentelemetry",
@@ -109,6 +113,26 @@ def _whole(package: str, name: str) -> str:
     """`from package import name` names a module, or something in one."""
     place = ROOT.joinpath(*package.split("."), name)
     return f"{package}.{name}" if place.is_dir() or place.with_suffix(".py").exists() else package
+
+
+def path_of(module: str) -> Path | None:
+    place = ROOT.joinpath(*module.split("."))
+    found = [path for path in (place / "__init__.py", place.with_suffix(".py")) if path.exists()]
+    return found[0] if found else None
+
+
+def imported_with(path: Path) -> Iterator[str]:
+    """The whole names of what is imported when the module is, with the packages that these are in."""
+    top, nodes = read(path)
+    for node in nodes:
+        if node not in top:
+            continue
+        names = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
+            names = [_whole(node.module or "", name) for name in names]
+        for name in names:
+            parts = name.split(".")
+            yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
 
 
 def room_of(module: str) -> str:
@@ -204,4 +228,21 @@ def test_what_tests_share_stands_in_one_folder() -> None:
         for other in imported
         if other.startswith(tuple(f"tests.{room}." for room in rooms))
     ]
+    assert wrong == []
+
+
+def test_tests_are_collected_on_a_machine_without_any_extra() -> None:
+    tests = [path for path in (ROOT / "tests").rglob("*.py") if path.name.startswith(("test_", "conftest"))]
+    left: list[tuple[Path, str]] = [(path, path.relative_to(ROOT).as_posix()) for path in tests]
+    seen, wrong = {path for path, _ in left}, list[str]()
+    while left:
+        path, way = left.pop()
+        for name in set(imported_with(path)):
+            if name in EXTRAS:
+                wrong.append(f"{way} > {name}")
+            found = path_of(name) if name.split(".")[0] in OURS else None
+            if found is not None and found not in seen:
+                seen.add(found)
+                left.append((found, f"{way} > {name}"))
+    assert len(seen) > len(tests) > 400
     assert wrong == []
