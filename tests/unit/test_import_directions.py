@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -122,10 +123,15 @@ def path_of(module: str) -> Path | None:
 
 
 def imported_with(path: Path) -> Iterator[str]:
-    """The whole names of what is imported when the module is, with the packages that these are in."""
+    """The whole names of what is imported when the module is, with the packages that these are in; below a line by which a
+    module of tests is skipped without something it needs not."""
     top, nodes = read(path)
+    skips = (
+        one.lineno for one in top if isinstance(one, ast.If) and "allow_module_level" in ast.unparse(one)
+    )
+    last = min(skips, default=sys.maxsize)
     for node in nodes:
-        if node not in top:
+        if node not in top or node.lineno > last:
             continue
         names = [alias.name for alias in node.names]
         if isinstance(node, ast.ImportFrom):
