@@ -12,6 +12,7 @@ import pytest
 
 from bots.markup import clean
 from host.config.shapes import Shape, ShapeError
+from host.governance import secrecy
 from host.governance.secrecy import Rules
 
 LETTERS = string.ascii_letters + string.digits
@@ -364,3 +365,95 @@ def test_no_sign_that_is_dropped_from_what_is_posted_hides_a_secret() -> None:
         for text in (f"It is {secret[:9]}{sign}{secret[9:]}", f"It is {sign.join(secret)}"):
             hidden, counts = Rules().hide(text)
             assert (hidden, counts.total()) == ("It is ‹masked: github-token›", 1), hex(ord(sign))
+
+
+# Everything that a mark may begin with, be in the midst of or end with, and what is beside one in texts of people.
+SIGNS = [
+    *"\\*`~|<>!&#%[](){}_-=:/;.,'\"?@ \n\r\t",
+    "  ",
+    "   \n",
+    "||",
+    "\x1b[31m",
+    "\x1b[",
+    "\\n",
+    "\\u0041",
+    "\\u00",
+    "\\\n",
+    "\\\\",
+    "<b>",
+    "</b>",
+    "<a href='x'>",
+    "<!-- no -->",
+    "<!--",
+    "<https://e.org|",
+    "![](",
+    "![]",
+    "[](x)",
+    "[][y]",
+    "](",
+    "](<",
+    "](x 't')",
+    "&amp;",
+    "&#65;",
+    "&#x41;",
+    "&nothing;",
+    "%41",
+    "%C3%A9",
+    "%E2%82%AC",
+    "%F0%9F%98%80",
+    "%zz",
+    "\u200b",
+    "\u00ad",
+    "\ufeff",
+    "\u2060",
+    "ａ",
+    "ｚ",
+    "𝐀",
+    "_",
+    "__",
+    "a",
+    "Z",
+    "9",
+    "ß",
+    "é",
+    "word",
+    "ghp_",
+    "Bearer ",
+    "ſ",
+    "İ",
+    "🙂",
+    "\x00",
+    "\x7f",
+]
+
+
+@pytest.mark.parametrize("marks", [secrecy._TAKEN_OUT, secrecy._TAKEN_OUT_OF_LABELS], ids=["all", "labels"])
+@pytest.mark.parametrize("seed", range(4))
+def test_to_look_for_what_a_mark_begins_with_misses_none(marks: secrecy._Marks, seed: int) -> None:
+    chance = random.Random(seed)
+    found = 0
+    for _ in range(1_000):
+        text = "".join(chance.choices(SIGNS, k=chance.randint(1, 24)))
+        each = [(one.span(), one[0]) for one in marks.found_in(text)]
+        assert each == [(one.span(), one[0]) for one in marks.mark.finditer(text)], text
+        found += len(each)
+    assert found > 2_000
+
+
+@pytest.mark.parametrize("word", ["Bearer", "bearer", "BEARER", "Basic", "baſic", "bas\u0131c", "BAS\u0130C"])
+def test_a_header_is_found_however_its_word_is_written(word: str) -> None:
+    value = "QWxhZGRpbjpvcGVuIHNlc2FtZQ" + "Zx81kPq0"
+    hidden, counts = Rules().hide(f"{word} {value}")
+    assert value not in hidden
+    assert sum(counts.values()) == 1
+
+
+@pytest.mark.parametrize("known", secrecy.KNOWN, ids=lambda known: known.shape.begins)
+def test_each_kind_of_token_is_found_by_its_beginning_in_the_midst_of_a_text(known: secrecy.Known) -> None:
+    chance = random.Random(known.shape.begins)
+    signs = string.ascii_uppercase + string.digits
+    signs += "" if known.name == "aws-key-id" else string.ascii_lowercase
+    secret = known.shape.begins + "".join(chance.choices(signs, k=known.shape.most or known.shape.least + 8))
+    hidden, _ = Rules().hide(f"see: {secret}, and")
+    assert secret not in hidden
+    assert hidden.startswith("see: ‹masked: ")
