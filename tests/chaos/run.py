@@ -80,7 +80,11 @@ class Run:
             kept = self._nodes.files("kept")
             wrong += [f"in {channel} a turn that is over is shown" for channel in self._shown()]
             wrong += judge.lost(self._said, self._messages, self._posts, kept, self._troubles, tolerance)
-        delays = judge.delays(self._said, self._messages, self._posts, self._happened)
+        came = {post.text: post.at for post in self._posts}
+        delays = [
+            (late, f"{id_}, which came at {came[id_]:.1f} s")
+            for late, id_ in judge.delays(self._said, self._messages, self._posts, self._happened)
+        ]
         answers = {post.text for post in self._posts} & self._said.keys()
         return Outcome(len(answers), wrong, sorted(delays, reverse=True), self._now(), self._suffered)
 
