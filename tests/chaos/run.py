@@ -96,14 +96,14 @@ class Run:
         await asyncio.sleep(REST * self._chance.uniform(0.8, 1.2))
 
     async def _talk(self, over: asyncio.Event) -> None:
-        """All messages, spread over the time that the faults take; what is left of them at once when these are over."""
+        """All messages, spread over the time that the faults take; what is left when these are over twice as fast, and not at
+        once: how long a flood takes is no answer to how soon a node is back."""
         pause = self._size.faults * (REST + 5) / self._size.messages
         for message in self._messages:
             text = message.text(datetime.now(UTC))
             self._said[message.id] = self._now()
             append(self._people, channel=message.channel, id=message.id, text=text)
-            if not over.is_set():
-                await asyncio.sleep(self._chance.uniform(0, 2 * pause))
+            await asyncio.sleep(self._chance.uniform(0, pause if over.is_set() else 2 * pause))
 
     async def _everything(self) -> None:
         try:
