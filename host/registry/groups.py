@@ -15,6 +15,7 @@ from sessiondb.errors import Unavailable
 
 T = TypeVar("T")
 LARGEST_GROUP = 256  # jobs in one commit
+ROUNDS = 2  # of the loop between two commits: whoever goes on for the one before is in the next, not in that after it
 
 Job: TypeAlias = Callable[[Statements], Any]
 Outcome: TypeAlias = tuple[Any, Exception | None]  # what the job returned, or what it raised
@@ -95,3 +96,5 @@ class Grouped(ABC):
                     waiting.future.set_exception(failure)
                 else:
                     waiting.future.set_result(value)
+            for _ in range(ROUNDS):  # those who were answered run, then those whose place they leave
+                await asyncio.sleep(0)

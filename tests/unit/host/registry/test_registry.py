@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib import resources
 from pathlib import Path
-from typing import TypeAlias
+from typing import ParamSpec, TypeAlias, TypeVar
 
 import apsw
 import pytest
@@ -22,6 +22,9 @@ from host.registry.sessions import Sessions
 from sessiondb import Address, Full, Incompatible, Unavailable
 from tests.support.hosting import ended
 from tests.support.postgres import Server
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PLACE = Address("memory", "w", "c")
 FIRST_VERSION = "aae860ccf44fb83b"  # of the first migration, which data folders have been made with
@@ -156,6 +159,33 @@ async def test_a_read_sees_what_was_asked_to_be_written_before_it(
     registry = await reopen()
     _, found = await asyncio.gather(registry.write(put("k")), registry.read(keys))
     assert "k" in found
+
+
+async def test_whoever_goes_on_when_it_is_answered_is_in_the_next_commit_with_those_who_waited(
+    on_sqlite: Opened,
+) -> None:
+    """Two who do one thing after the other would else take turns, each with commits of its own."""
+
+    class Counted(ThreadDisk):
+        visits = 0
+
+        async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+            self.visits += 1
+            return await super().run(function, *args, **kwargs)
+
+    async def go_on(name: str) -> None:
+        for number in range(5):
+            await registry.write(put(f"{name}{number}"))
+
+    disk = Counted()
+    registry = await on_sqlite(disk)
+    opened = disk.visits
+    one = asyncio.create_task(go_on("one"))
+    await asyncio.sleep(0)
+    await asyncio.gather(one, go_on("other"))
+    assert disk.visits - opened == 6
+    await registry.close()
+    disk.close()
 
 
 async def test_who_stops_waiting_takes_nothing_from_the_others(
