@@ -7,6 +7,7 @@ no-op where it was stored already, and files have the same names again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ from sessiondb import Address, SessionError, Unavailable, content
 
 log = logging.getLogger(__name__)
 
+PACE = 0.05  # s between two stores at an address that goes on meanwhile: what comes until then is stored by one commit
 MOST_BREAKS = 3  # times that a message may break its store in one life, each at another look
 UNFIT = mark("no file of a conversation could take it in")
 
@@ -45,6 +47,11 @@ class _Lane:
     )  # an order came: nobody waits for a file any more
     task: asyncio.Task[None] | None = None
 
+    def attend(self) -> None:
+        """From now on `ordered` tells of orders that still stand here."""
+        if not any(entry.event.event_class is EventClass.CONTROL for entry in self.entries):
+            self.ordered.clear()
+
 
 class Stores:
     def __init__(self, records: Records, onward: Onward, now: Callable[[], int]) -> None:
@@ -56,7 +63,7 @@ class Stores:
         self._held: set[int] = set()  # entries of the inbox that stand in a lane
         self._behind: set[str] = set()  # sessions whose next store must read the inbox, not memory
         self._replaying: dict[str, asyncio.Task[None]] = {}
-        self._missed: set[str] = set()  # sessions that got something while the inbox was looked at for them
+        self._came: dict[str, list[Entry]] = {}  # by session: what came while the inbox was read for it
         self._made: dict[str, int] = {}  # by session: the making of its file that the inbox was last read for
         self._broke: dict[int, int] = {}  # how often an entry of the inbox broke its store in this life
         self._handing_on: set[asyncio.Task[None]] = set()
@@ -73,7 +80,7 @@ class Stores:
         if not self._db.holding.has(session.address):
             self.hand_on(session)
         elif session.id in self._replaying:
-            self._missed.add(session.id)
+            self._came.setdefault(session.id, []).append(entry)
         elif self._db.holding.is_shared or session.id in self._behind or self._is_made_again(session):
             self.replay(session)
         else:
@@ -137,6 +144,8 @@ class Stores:
                 first = lane.entries[0]
                 try:
                     await self._store(lane, await self._next(lane))
+                    if lane.entries:
+                        await self._pause(lane)
                 except SessionError:
                     raise
                 except Exception:  # the next look takes it by itself
@@ -161,12 +170,18 @@ class Stores:
         finally:  # at once: what comes from now on is not seen by this task any more
             self._let_go(key, lane)
 
+    async def _pause(self, lane: _Lane) -> None:
+        """Of a stream alone: whoever speaks first is stored at once, and an order at any time."""
+        lane.attend()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PACE):
+                await lane.ordered.wait()
+
     async def _next(self, lane: _Lane) -> list[storing.Attached]:
         """The first entries of the lane as they are stored together: up to one with files, or that one by itself."""
         first = lane.entries[0]
         if _has_files(first):
-            if not any(entry.event.event_class is EventClass.CONTROL for entry in lane.entries):
-                lane.ordered.clear()
+            lane.attend()
             return [await self._fetched(lane, first)]
         if first.id in self._broke:
             return [storing.Attached(first)]
@@ -240,19 +255,24 @@ class Stores:
             log.warning("Session %s: not read: %s", session.id, error, extra={"action": "store_failed"})
         finally:
             del self._replaying[session.id]
-            self._missed.discard(session.id)
+            if self._came.pop(session.id, None):  # the look broke: nothing overtakes these from memory
+                self._behind.add(session.id)
 
     async def _look(self, session: Session) -> bool:
         """Stores what the inbox has of the session; returns whether it must be looked at again."""
         self._behind.discard(session.id)
-        self._missed.discard(session.id)
+        self._came.pop(session.id, None)
         await self._end_overtaken(session)
         entries, broken = await self._db.read(lambda connection: inbox.unstored(connection, session.id))
         if broken:
             await self._set_aside(broken, session.place)
         self._enter(session, [entry for entry in entries if entry.id not in self._held])
+        came = self._came.pop(session.id, [])
         if len(entries) + len(broken) < inbox.MOST_REPLAYED:
-            return session.id in self._missed
+            if not self._db.holding.is_shared:  # all there is: none of these is before what was read
+                self._enter(session, [entry for entry in came if entry.id not in self._held])
+                return False
+            return bool(came)
         # There may be more, and they come before anything new.
         tasks = [lane.task for (id_, _), lane in self._lanes.items() if id_ == session.id and lane.task]
         if tasks:
