@@ -65,8 +65,8 @@ def person(place: Address, user_id: str) -> str:
 def standing_of(connection: Statements, place: Address, user_id: str) -> str:
     """'', 'allowed' or 'denied': what an owner decided for this workspace, or else for all of them, as the configuration's lists
     may."""
-    row = connection.execute(_STANDING, (place.channel_type, home(place), user_id)).fetchone()
-    return "" if row is None else str(row[0])
+    rows = connection.execute(_STANDING, (place.channel_type, home(place), user_id)).fetchall()
+    return str(max(rows)[1]) if rows else ""  # the workspace's own before that of all, whose name is ''
 
 
 def is_owner(access: Access, place: Address, user_id: str) -> bool:
@@ -165,7 +165,9 @@ def decide(access: Access, event: Person, standing: str = "") -> Allowed | Denie
     return Denied(say("You have not been given access to this agent."), ask_owner=asks)
 
 
+_WHO = "channel_type = ?1 AND user_id = ?3"
+# Each event asks. Rows in an order, or of a list of names, would be brought into a table of their own first.
 _STANDING = (
-    "SELECT standing FROM users WHERE channel_type = ?1 AND workspace_id IN ('', ?2) AND user_id = ?3 AND standing <> ''"
-    " ORDER BY workspace_id DESC LIMIT 1"
+    f"SELECT workspace_id, standing FROM users WHERE {_WHO} AND workspace_id = ?2 AND standing <> ''"
+    f" UNION ALL SELECT workspace_id, standing FROM users WHERE {_WHO} AND workspace_id = '' AND standing <> ''"
 )

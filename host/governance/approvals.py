@@ -33,7 +33,7 @@ class Votes:
     refused: str = ""  # why this person's answer does not count
 
     def noted(self, ingested: Ingested) -> Ingested:
-        return replace(ingested, by=self.by, needed=self.needed)
+        return replace(ingested, by=self.by, needed=self.needed) if self.needed else ingested
 
     def open(self, event: InboundEvent) -> Ingested:
         if self.refused:

@@ -47,10 +47,7 @@ def load(connection: Statements) -> dict[str, int]:
 
 def since(connection: Statements, agent: str) -> int:
     """ms UTC; 0 while it works."""
-    row = connection.execute(
-        "SELECT min(since) FROM paused WHERE agent IN (?, ?)", (EVERYBODY, agent)
-    ).fetchone()
-    return 0 if row is None or row[0] is None else int(str(row[0]))
+    return min((at for name, at in load(connection).items() if name in (EVERYBODY, agent)), default=0)
 
 
 def begin(connection: Statements, agent: str, now: int) -> bool:

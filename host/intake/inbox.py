@@ -12,6 +12,7 @@ from host.registry.port import Statements
 from sessiondb.content import Part, fields_of
 from sessiondb.records import Address
 
+_ENCODER = json.JSONEncoder(default=fields_of)
 MOST_REPLAYED = 500  # entries of one session in one transaction
 
 
@@ -176,7 +177,7 @@ def _said(found: dict[str, Any]) -> dict[str, Any]:
 
 def _json(value: object) -> str:
     """Of events and what is in them."""
-    return json.dumps(value, default=fields_of)
+    return _ENCODER.encode(value)
 
 
 def _text(key: str) -> str:

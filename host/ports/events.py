@@ -122,8 +122,7 @@ class InboundEvent:
     @property
     def key(self) -> str:
         """The same however often and by whatever path the platform delivers the event."""
-        parts = (*self.address[:3], self.event_class.value, self.natural_id)
-        return "\x1f".join(parts)
+        return "\x1f".join((*self.address[:3], self.event_class, self.natural_id))
 
     @property
     def message_id(self) -> str:

@@ -53,7 +53,7 @@ def keep(connection: Statements, session_id: str, found: Sequence[tuple[str, Awa
 
 def at(connection: Statements, place: Address) -> list[Waiting]:
     """Those that wait in the channel of this address."""
-    rows = connection.execute(_AT, place[:3]).fetchall()
+    rows = sorted(connection.execute(_AT, place[:3]).fetchall())  # SQLite would make room for it each time
     return [
         Waiting(str(task), str(session), kind, str(what), int(since), tuple(json.loads(str(people))))
         for task, session, kind, what, since, people in rows
@@ -79,7 +79,7 @@ def count(connection: Statements, task_id: str, now: int) -> Counted:
 
 _AT = (
     "SELECT task_id, session_id, kind, what, since, people FROM awaited"
-    " WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? ORDER BY task_id"
+    " WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?"
 )
 _KEEP = (
     "INSERT INTO awaited (task_id, session_id, channel_type, workspace_id, platform_id, kind, what, since, people)"

@@ -9,7 +9,7 @@ from sessiondb.records import Address
 def of(connection: Statements, place: Address, person: str) -> str:
     """IANA; '' where nobody knows. What they said themselves stands in the row of no workspace."""
     rows = connection.execute(_OF, (place.channel_type, place.workspace_id, person)).fetchall()
-    return next((str(zone) for (zone,) in rows), "")
+    return str(min(rows)[1]) if rows else ""
 
 
 def keep(connection: Statements, place: Address, person: str, name: str, zone: str, now: int) -> None:
@@ -17,9 +17,10 @@ def keep(connection: Statements, place: Address, person: str, name: str, zone: s
     connection.execute(_KEEP, (place.channel_type, person, name, zone, now))
 
 
+_WHO = "channel_type = ?1 AND user_id = ?3"
 _OF = (
-    "SELECT zone FROM users WHERE channel_type = ? AND workspace_id IN ('', ?) AND user_id = ? AND zone <> ''"
-    " ORDER BY workspace_id"
+    f"SELECT workspace_id, zone FROM users WHERE {_WHO} AND workspace_id = ?2 AND zone <> ''"
+    f" UNION ALL SELECT workspace_id, zone FROM users WHERE {_WHO} AND workspace_id = '' AND zone <> ''"
 )
 _KEEP = (
     "INSERT INTO users (channel_type, workspace_id, user_id, name, zone, seen_at) VALUES (?, '', ?, ?, ?, ?)"
