@@ -203,9 +203,8 @@ def assemble(
     answers, own = Replies(service, languages), Own(installation.id, news)
     ordered, upkeep = _ordered(settings, parts, records, onward, followers, languages, own)
     ends, state = Endings(records, bots, now), State(settings, db, lives, bots.by_platform, now)
-    _have_shared(settings, db, bots, supervisor, languages)
+    _have_shared(db, bots, supervisor, languages)
     standings, unusable = Standings(db, scheduler.changed, now), Unusable(deliveries.notify, now)
-    misplaced = Misplaced(records, deliveries.notify, lambda agent: settings.config.called(agent), now)
     whom = records, ingress.stores, deliveries, draining, live, supervisor, scheduler, ordered.orders
     swept = sweeping.Parts(*whom, ends)
     sweep = Sweep(swept, parts.disk, data, config.host.sweep_every, state.told, unusable)
@@ -229,14 +228,12 @@ def assemble(
         state,
         ordered,
         service,
-        TakingUp(swept, sweep, now, ordered.forgetting.catch_up, service.handing.resume, misplaced),
+        _taking_up(settings, swept, sweep, ordered, service, now),
     )
 
 
-def _have_shared(
-    settings: Settings, db: Registry, bots: Bots, supervisor: Supervisor, languages: Languages
-) -> None:
-    """With nodes that serve at a time: what they change that no part of its own keeps, and by what they share places out."""
+def _have_shared(db: Registry, bots: Bots, supervisor: Supervisor, languages: Languages) -> None:
+    """With nodes that serve at a time: what they change that no part of its own keeps."""
 
     async def ruled(place: Sequence[str]) -> None:
         channels.in_force(supervisor, languages, Address(*place))
@@ -248,11 +245,17 @@ def _have_shared(
 
     db.tidings.heard_by(What.RULES, ruled)
     db.tidings.heard_by(What.INSTALLS, install)
-    _have_placed(settings, db, supervisor)
 
 
-def _have_placed(settings: Settings, db: Registry, supervisor: Supervisor) -> None:
-    """By what nodes that serve at a time share places out."""
+def _taking_up(
+    settings: Settings,
+    parts: sweeping.Parts,
+    sweep: Sweep,
+    ordered: Ordered,
+    service: Service,
+    now: Callable[[], int],
+) -> TakingUp:
+    """With what nodes that serve at a time share places out by."""
 
     def needs() -> Mapping[str, frozenset[str]]:
         agents = settings.config.agents
@@ -263,8 +266,15 @@ def _have_placed(settings: Settings, db: Registry, supervisor: Supervisor) -> No
         rule = rule_of(address, settings.config.routes, rules.of_channel(connection, address))
         return rule.agent if rule is not None else ""
 
-    placing = db.holding.placing
-    placing.works, placing.needs, placing.routed = (lambda: len(supervisor.lives)), needs, routed
+    placing, lives = parts.records.db.holding.placing, parts.supervisor.lives
+    placing.works, placing.needs, placing.routed = (lambda: len(lives)), needs, routed
+    called = functools.partial(_called, settings)
+    misplaced = Misplaced(parts.records, parts.deliveries.notify, called, now)
+    return TakingUp(parts, sweep, now, ordered.forgetting.catch_up, service.handing.resume, misplaced)
+
+
+def _called(settings: Settings, agent: str) -> str:
+    return settings.config.called(agent)
 
 
 def _records(config: Config, db: Registry, disk: Disk, now: Callable[[], int]) -> Records:

@@ -64,6 +64,14 @@ class Carrier:
             log.warning("Not copied: %s", error, extra={"action": "not_copied", "session": session.id})
         return self._waiting.pop(session.id)
 
+    def holds(self, session: Session) -> bool:
+        """Whether something was collected that no other node would know of."""
+        return bool(self._waiting.get(session.id))
+
+    def forget(self, session: Session) -> None:
+        self._known.pop(session.id, None)
+        self._waiting.pop(session.id, None)
+
     async def before_an_effect(self, session: Session) -> None:
         """Its container is about to reach something outside: another node is to find the call that does, and that it had begun.
         Raises `Unavailable`."""

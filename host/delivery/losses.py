@@ -60,6 +60,10 @@ class Losses:
         if self._refused[session.id] > MOST_REFUSED:
             raise Damaged(session.folder.outbound_db, f"more than {MOST_REFUSED} rows are none")
 
+    def forget(self, session: Session) -> None:
+        for known in (self._files, self._refused, self._told):
+            known.pop(session.id, None)
+
     def count_anew(self, session: Session) -> None:
         self._refused.pop(session.id, None)
 

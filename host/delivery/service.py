@@ -162,6 +162,15 @@ class Deliveries:
     def busy(self, session: Session) -> bool:
         return any(way.session_id == session.id and not lane.idle for way, lane in self._lanes.items())
 
+    async def let_go(self, session: Session) -> None:
+        """Another node may go on with it: nothing of what was known of it here counts any more."""
+        async with self._draining.setdefault(session.id, asyncio.Lock()):
+            self._close_reader(session)
+            self._losses.forget(session)
+            self.carrier.forget(session)
+            self._recovered.discard(session.id)
+            self._made_again.discard(session.id)
+
     def bot_online(self, channel_type: str) -> None:
         for way, lane in list(self._lanes.items()):
             if way.address.channel_type == channel_type:
@@ -380,24 +389,15 @@ class Deliveries:
             stations.settled(message_id, status)
 
     def _came_to_an_end(self, session: Session, parcels: Sequence[Parcel]) -> None:
-        for parcel in parcels:
-            self._outlets.stations.posted(
-                Posted(
-                    session.id,
-                    parcel.address.channel_type,
-                    parcel.in_reply_to,
-                    parcel.state,
-                    parcel.platform_message_id,
-                    parcel.attempts,
-                    parcel.first_attempt_at,
-                )
-            )
+        for one in parcels:
+            answer = session.id, one.address.channel_type, one.in_reply_to, one.state
+            posted = Posted(*answer, one.platform_message_id, one.attempts, one.first_attempt_at)
+            self._outlets.stations.posted(posted)
         self.outcome_changed(session)
 
     def _drop_lane(self, key: _Way) -> None:
         self._lanes.pop(key, None)
-        session = self._backlogged.pop(key.session_id, None)
-        if session is not None:
+        if (session := self._backlogged.pop(key.session_id, None)) is not None:
             self._outlets.room(session)
 
     # ── notices ──────────────────────────────────────────────────────────────────────────────────────────
@@ -487,9 +487,8 @@ class Deliveries:
     async def close(self) -> None:
         """When nobody drains any more: a reader must not be closed under a thread that reads through it."""
         await self._drawing.close()
-        for reader in self._readers.values():
-            reader.close()
-        self._readers.clear()
+        while self._readers:
+            self._readers.popitem()[1].close()
 
 
 def _on_their_way_back(session: Session) -> Unavailable:

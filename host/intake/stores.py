@@ -104,6 +104,15 @@ class Stores:
             task = asyncio.create_task(self._replay(session), name=f"replay:{session.id}")
             self._replaying[session.id] = task
 
+    def is_at(self, session: Session) -> bool:
+        """Whether something of it is being stored."""
+        return session.id in self._replaying or any(id_ == session.id for id_, _ in self._lanes)
+
+    def let_go(self, session: Session) -> None:
+        """Another node may go on with it."""
+        self._behind.discard(session.id)
+        self._made.pop(session.id, None)
+
     async def stop(self) -> None:
         """Ends downloads and stores under way: the next start begins with them, and with what is admitted until the end."""
         self._stopped = True

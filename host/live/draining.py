@@ -43,6 +43,9 @@ class Draining:
         self._busy: dict[str, float] = {}  # by session: s until it is looked at again
         news.heard_by(self._soon)
 
+    def is_at(self, session: Session) -> bool:
+        return session.id in self._tasks
+
     def _soon(self, session: Session) -> None:
         """Drains once now, and once more if asked to meanwhile: many rings are one."""
         if session.id in self._tasks:

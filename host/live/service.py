@@ -73,6 +73,14 @@ class LiveMessages:
             self._loading[session.id] = task
             task.add_done_callback(lambda _: self._loading.pop(session.id, None))
 
+    def is_at(self, session: Session) -> bool:
+        """Whether something of it is shown, or looked for."""
+        return session.id in self._loading or any(id_ == session.id for id_, _ in self._shown)
+
+    def let_go(self, session: Session) -> None:
+        """Another node may go on with it."""
+        self._loaded.pop(session.id, None)
+
     async def stop(self) -> None:
         """Takes down what is shown, as far as the platforms do so soon."""
         for shown in self._shown.values():

@@ -65,8 +65,8 @@ class Mailboxes:
     async def use(self, session: Session, function: Callable[[InboundWriter], T]) -> T:
         """Runs the function on the session's inbound.db, off the loop, alone. Raises `sessiondb.SessionError`;
         `Elsewhere` where it is another node's."""
-        self._db.holding.require(session.address)
         async with session.lock:
+            self._db.holding.require(session.address)
             try:
                 while True:
                     writer = await self._at_hand(session)
@@ -194,6 +194,14 @@ class Mailboxes:
         log.error(
             "%s; it is kept as %s", error, kept, extra={"action": "inbound_set_aside", "session": session.id}
         )
+
+    async def let_go(self, session: Session) -> None:
+        """Its files are another node's to go on with. What the ledger alone had comes here again with the next opening."""
+        async with session.lock:
+            self._behind.pop(session.id, None)
+            self._locks.pop(session.id, None)
+            if (writer := self._open.pop(session.id, None)) is not None:
+                await self._disk.run(writer.close)
 
     async def close(self) -> None:
         """Whoever is still at a file ends first: its connection cannot be closed under a statement."""

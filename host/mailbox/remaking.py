@@ -80,9 +80,10 @@ def salvage(
         "UPDATE sessions SET seq_high_water = ?, busy = 1, work = work + 1 WHERE id = ?", (high, session.id)
     )
     files = files_of(connection, session) if why == CARRIED else None
-    notices.add(
-        connection, _notice(session, _moved_or_made(session, why, files, zone), len(nameless), now), now
-    )
+    if nameless or why != CARRIED or not given_back(connection, session):
+        notices.add(
+            connection, _notice(session, _moved_or_made(session, why, files, zone), len(nameless), now), now
+        )
     for id_ in _texts(connection, _CHANGING, session.id):
         if not id_.startswith(tasks.FILE):  # what is declared is set up again at each start
             notices.add(connection, _unsure(session, id_, now), now)
@@ -92,6 +93,12 @@ def salvage(
     alone, carried = why == MOVED, why == CARRIED
     own = belongings_of(connection, session.id) if carried else []
     return Remains(high, out, entries, copies, live, at_rest, alone, carried, own)
+
+
+def given_back(connection: Statements, session: Session) -> bool:
+    """Whether its node before gave its channel back in order, when nothing was under way: nobody need know that it moved."""
+    row = connection.execute(_GIVEN_BACK, (*session.address[:3], session.node)).fetchone()
+    return row is not None
 
 
 def files_of(connection: Statements, session: Session) -> int | None:
@@ -196,6 +203,10 @@ def is_restoring(connection: Statements, session_id: str) -> bool:
     return connection.execute(sql, (session_id,)).fetchone() is not None
 
 
+_GIVEN_BACK = (
+    "SELECT 1 FROM placements WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?"
+    " AND last = ? AND last <> ''"
+)
 # Whoever was told that nothing comes of it is not told so again, nor answered after all.
 _TAKE_UP = (
     "UPDATE inbox SET state = 'routed' WHERE id > ?2 AND session_id = ?1 AND state = 'stored' AND emptied = 0"

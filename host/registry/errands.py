@@ -67,6 +67,10 @@ class Errands:
     def are_needed(self) -> bool:
         return self._holding.is_shared
 
+    @property
+    def are_under_way(self) -> bool:
+        return bool(self._under_way)
+
     # ── who asks ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def ask(self, place: Address, kind: str, body: str, *, again: bool = False) -> str | None:

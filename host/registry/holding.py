@@ -9,7 +9,7 @@ transaction of its own commits any more, and only then another takes what it hel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from host.registry.placing import Place as Place
 from host.registry.placing import Placing
@@ -39,6 +39,7 @@ class Holding:
         self._places: set[Place] = set()
         self._new: list[Place] = []
         self._hints: set[str] = set()
+        self._leaving: set[Place] = set()  # on their way back: nothing is begun there
         self.when_taken: list[Callable[[Statements, Place], None]] = []  # parts of the job that takes a place
 
     @property
@@ -50,7 +51,7 @@ class Holding:
         return bool(self._node)
 
     def has(self, address: Address) -> bool:
-        return not self._node or address[:3] in self._places
+        return not self._node or (address[:3] in self._places and address[:3] not in self._leaving)
 
     def require(self, address: Address) -> None:
         """Raises `Elsewhere`."""
@@ -87,6 +88,22 @@ class Holding:
         new = [place for place in places if place not in self._places]
         self._places.update(new)
         self._new += new
+
+    @property
+    def places(self) -> Sequence[Place]:
+        """Of platforms."""
+        return [place for place in self._places if place != UPKEEP]
+
+    async def given_back(self, place: Place, job: Callable[[], Awaitable[bool]]) -> bool:
+        """Around what ends all that goes on there and has `give_back` committed; whether it was. Nothing is begun there
+        meanwhile. What takes the place again in the transactions behind that one is noted after it."""
+        self._leaving.add(place)
+        try:
+            if given := await job():
+                self._places.discard(place)
+            return given
+        finally:
+            self._leaving.discard(place)
 
     def new(self) -> Sequence[Place]:
         """Those noted since this was asked last."""
@@ -156,6 +173,17 @@ class Holding:
                 part(connection, place)
         return places
 
+    def at_rest(self, connection: Statements, before: int, soon: int, after: Place) -> Sequence[Place]:
+        """Some of this node's, behind a place, where nothing was said or begun since `before`, and nothing is to be done before
+        `soon`, ms UTC."""
+        rows = connection.execute(_AT_REST, (self._node, before, soon, AT_ONCE, *after)).fetchall()
+        return [Place(*map(str, row)) for row in rows]
+
+    def give_back(self, connection: Statements, place: Place, before: int, soon: int) -> bool:
+        """Free from the commit on, if it is `at_rest` still; with a `before` of 0 also with work that waits. False where
+        something is to be told there, or another node waits for this one."""
+        return bool(connection.execute(_GIVE_BACK, (self._node, before, soon, *place)).fetchall())
+
     def others(self, connection: Statements) -> Sequence[tuple[str, str]]:
         """Id and name of the other nodes that serve."""
         found = connection.execute(_OTHERS, (self._node,)).fetchall() if self._node else ()
@@ -191,7 +219,7 @@ class Holding:
 _FREE = "NOT EXISTS (SELECT 1 FROM serving WHERE serving.node = placements.node AND serving.live = 1)"
 _TAKEN = (
     "ON CONFLICT (channel_type, workspace_id, platform_id) DO UPDATE SET node = excluded.node, epoch = placements.epoch + 1,"
-    " taken_at = excluded.taken_at"
+    " taken_at = excluded.taken_at, last = CASE WHEN placements.last = excluded.node THEN '' ELSE placements.last END"
 )
 _RETURNING = "RETURNING channel_type, workspace_id, platform_id"
 _WHO = "SELECT node FROM placements WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?"
@@ -209,6 +237,27 @@ _HELD = (
     "SELECT channel_type, workspace_id, platform_id FROM placements"
     " WHERE node = ? AND taken_at > ms_now() - ? AND channel_type <> ''"
 )
+_RESTS = f"""
+placements.node = ?1 AND placements.channel_type <> ''
+    AND NOT EXISTS (SELECT 1 FROM sessions WHERE {_THERE} AND node = ?1 AND carried <> node)
+    AND NOT EXISTS (SELECT 1 FROM notices WHERE {_THERE.replace("sessions", "notices")}
+        AND state IN ('pending', 'sending', 'unknown'))
+    AND (?2 = 0 OR (placements.taken_at < ?2
+        AND NOT EXISTS (SELECT 1 FROM sessions WHERE {_THERE} AND (busy = 1 OR active_at > ?2
+            OR EXISTS (SELECT 1 FROM due WHERE due.session_id = sessions.id AND due.at <= ?3)
+            OR EXISTS (SELECT 1 FROM asked WHERE asked.session_id = sessions.id AND asked.ends_at > ?2)))))
+"""
+_AT_REST = f"""
+SELECT channel_type, workspace_id, platform_id FROM placements WHERE {_RESTS}
+    AND (channel_type, workspace_id, platform_id) > (?5, ?6, ?7)
+ORDER BY channel_type, workspace_id, platform_id LIMIT ?4
+"""
+_GIVE_BACK = f"""
+UPDATE placements SET node = '', last = node WHERE {_RESTS}
+    AND channel_type = ?4 AND workspace_id = ?5 AND platform_id = ?6
+    AND NOT EXISTS (SELECT 1 FROM errands WHERE errands.node = ?1 AND answer IS NULL)
+RETURNING 1
+"""
 _OTHERS = "SELECT node, name FROM serving WHERE live = 1 AND node <> ? ORDER BY node"
 _SERVES = "SELECT 1 FROM serving WHERE live = 1 AND node = ?"
 _WHOSE = (

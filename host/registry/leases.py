@@ -169,9 +169,11 @@ def epoch_of(connection: Connection, node: Node, right: Right) -> int:
     return int(row[0]) if row else 0
 
 
-def loads(connection: Connection, node: Node, others: Others) -> Sequence[Load]:
+def loads(connection: Connection, node: Node, right: Right) -> Sequence[Load]:
     """Of the other nodes that take places, as they told with their latest beats."""
-    rows = connection.execute(others.loads.encode(), _values(node)).fetchall()
+    if right.others is None:
+        return ()
+    rows = connection.execute(right.others.loads.encode(), _values(node)).fetchall()
     return [
         Load(id_, name, frozenset(json.loads(labels)), works, places)
         for id_, name, labels, works, places in rows
@@ -282,8 +284,7 @@ class Beats:
                     self._told.drained()
                 show(connection, self._node)
                 self._end_others(connection)
-                if self._right.others is not None:
-                    self._told.others(loads(connection, self._node, self._right.others))
+                self._told.others(loads(connection, self._node, self._right))
             except (SessionError, psycopg.Error) as error:
                 log.warning("A beat failed: %s", error, extra={"action": "beat_failed"})
                 self._close()

@@ -322,8 +322,7 @@ class PostgreSQL(Grouped):
                 mixed = nodes.mixed(Session(connection), together=self._right is leases.SERVES)
                 raise Led(NAME, mixed or leases.why_not(connection, self._node))
             self._epoch = epoch
-            if self._right.others is not None:  # before any place is taken
-                placing.hear(leases.loads(connection, self._node, self._right.others))
+            placing.hear(leases.loads(connection, self._node, self._right))  # before any place is taken
             told = leases.Told(
                 self._taken_over, self._drained, self.ties.renew, self.holding.load, placing.hear
             )

@@ -279,6 +279,11 @@ class Scheduler:
     def has_tasks(self, session: Session) -> bool:
         return session.id in self._with_tasks
 
+    def let_go(self, session: Session) -> None:
+        """Another node may go on with it."""
+        self._with_tasks.discard(session.id)
+        self._put_off.pop(session.id, None)
+
     def look_soon(self, session: Session) -> None:
         """A run of one of its tasks has ended: what waited for that is due now, or somebody must be told."""
         task = asyncio.create_task(self.look(session), name=f"tasks:{session.id}")

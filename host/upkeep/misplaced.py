@@ -1,4 +1,5 @@
-"""Conversations whose agent needs what this machine has not: their people are told once no machine has it (laws 14 and 15).
+"""Conversations whose agent needs what this machine has not: they are for a node that has it, and where there is none their
+people are told (laws 14 and 15).
 
 Nothing is started for them here (`supervisor`); what came in is stored and waits, until such a node comes.
 """
@@ -10,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
 from host.registry.notices import Notice
+from host.registry.placing import Place
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.words import say
@@ -36,8 +38,8 @@ class Misplaced:
         self._now = now
         self._since: dict[str, float] = {}  # by session, by `clock`
 
-    async def look(self) -> None:
-        """Raises `SessionError` of the registry."""
+    async def look(self) -> Sequence[Place]:
+        """Those places that are for another node, which has what is needed. Raises `SessionError` of the registry."""
         placing = self._db.holding.placing
         lacking = placing.lacking()
         waiting = await self._db.read(lambda c: self._waiting(c, lacking)) if lacking else []
@@ -45,6 +47,8 @@ class Misplaced:
         for session in waiting:
             if clock() - self._since[session.id] >= TOLD_AFTER and not placing.is_elsewhere(session.agent):
                 await self._tell(session)
+        those = [session.address[:3] for session in waiting if placing.is_elsewhere(session.agent)]
+        return [Place(*place) for place in dict.fromkeys(those)]
 
     def _waiting(self, connection: Statements, agents: Sequence[str]) -> list[Session]:
         among = ", ".join("?" * len(agents))

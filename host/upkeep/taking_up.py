@@ -15,6 +15,7 @@ from host.intake import inbox
 from host.registry.holding import AT_ONCE, Place
 from host.registry.port import Hint, Statements
 from host.registry.sessions import Session
+from host.upkeep.giving_back import GivingBack
 from host.upkeep.misplaced import Misplaced
 from host.upkeep.sweep import Parts, Sweep
 from sessiondb import SessionError
@@ -38,6 +39,7 @@ class TakingUp:
         """`parts`: who goes on with it. `has_upkeep`: what is begun once this node does what one is to do for all. `resume`: how
         threads are given to another agent that were to be."""
         self._misplaced = misplaced
+        self._giving_back = GivingBack(parts, now)
         self._resume = resume
         self._parts = parts
         self._sweep = sweep
@@ -62,7 +64,7 @@ class TakingUp:
             try:
                 while len(await self.look()) >= AT_ONCE:
                     pass
-                await self._misplaced.look()
+                await self._giving_back.look(await self._misplaced.look())
             except SessionError as error:
                 log.warning("Nothing is taken up: %s", error, extra={"action": "not_taken_up"})
             except Exception:  # whatever broke it, this node goes on with what it has

@@ -23,8 +23,9 @@ from host.folders import share
 from host.folders.disk import ThreadDisk
 from host.live import policy as live_policy
 from host.ports.bot import Bots
+from host.registry import placing
 from host.runners.launch.process import ProcessLauncher
-from host.upkeep import misplaced, packing
+from host.upkeep import giving_back, misplaced, packing
 from tests.support import clocks, forking, hosting
 from tests.support.durable import DurableBot, append, lines
 
@@ -151,6 +152,15 @@ async def serving_both(
 
 
 @asynccontextmanager
+async def serving_restless(folder: Path, url: str) -> AsyncIterator[Sharing]:
+    """As `serving_both`, of nodes that give back at once what is at rest."""
+    both = Sharing(folder, url, _serve_restless)
+    async with _started(both):
+        await both.until(lambda: "Duplicate" in both.bob.log())
+        yield both
+
+
+@asynccontextmanager
 async def _started(
     both: Sharing, before: Callable[[Sharing], Coroutine[Any, Any, None]] | None = None
 ) -> AsyncIterator[None]:
@@ -188,7 +198,16 @@ async def _serve_together(platform: Path, data: Path, url: str) -> None:
     await _serve_by(platform, data, database=url, workspaces=str(data.parent / "shared"), labels=labels)
 
 
-async def _serve_by(platform: Path, data: Path, **cluster: Any) -> None:
+async def _serve_restless(platform: Path, data: Path, url: str) -> None:
+    giving_back.IDLE, giving_back.EVERY = 100, 0.2
+    placing.SLACK = 0  # half as many more are much
+    runner = {"idle_exit": 0.5, "stream_idle": 0.3, "warm": 0}
+    await _serve_by(
+        platform, data, runner=runner, database=url, workspaces=str(data.parent / "shared"), labels=[]
+    )
+
+
+async def _serve_by(platform: Path, data: Path, runner: dict[str, Any] | None = None, **cluster: Any) -> None:
     logging.basicConfig(level=logging.INFO)
     policy.GRACE = 200  # the platform answers at once here
     attempts.RETRY_BACKOFF = 100
@@ -201,6 +220,7 @@ async def _serve_by(platform: Path, data: Path, **cluster: Any) -> None:
     config = hosting.config(
         data,
         host={"sweep_every": 0.5},
+        runner=runner or {},
         cluster=cluster,
         agents={"default": {"options": {"tools": ["bash"]}}, "painter": {"needs": ["gpu"]}},
         routes=[{"channel": "G0", "agent": "painter"}, {"channel": "G1", "agent": "painter"}, {}],

@@ -1,8 +1,8 @@
 -- By what nodes that serve at a time share places out (registry/placing.py).
-ALTER TABLE serving_until ADD COLUMN labels text COLLATE "C" NOT NULL DEFAULT '[]';  -- of its node, a list, JSON
-ALTER TABLE serving_until ADD COLUMN places bigint NOT NULL DEFAULT 0;               -- channels that it held with the latest beat
+ALTER TABLE serving_until ADD COLUMN IF NOT EXISTS labels text COLLATE "C" NOT NULL DEFAULT '[]';  -- of its node, a list, JSON
+ALTER TABLE serving_until ADD COLUMN IF NOT EXISTS places bigint NOT NULL DEFAULT 0;               -- channels that it held with the latest beat
 
-ALTER TABLE placements ADD COLUMN last text COLLATE "C" NOT NULL DEFAULT '';         -- whose it was before it was given back (node = '')
+ALTER TABLE placements ADD COLUMN IF NOT EXISTS last text COLLATE "C" NOT NULL DEFAULT '';         -- whose it was before it was given back (node = '')
 
 -- Of nodes that take places.
 CREATE VIEW loads AS

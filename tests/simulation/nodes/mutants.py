@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import host.mailbox.restoring
 from host.delivery.carrying import Carrier
 from host.delivery.portion import Collected
+from host.delivery.service import Deliveries
 from host.folders.disk import Disk
 from host.mailbox import moving
+from host.mailbox.open import Mailboxes
 from host.registry import holding, leases
 from host.registry.holding import Holding
 from host.registry.leases import Connection
 from host.registry.port import Registry, Statements
 from host.registry.postgresql import PostgreSQL
-from host.registry.sessions import Session
+from host.registry.sessions import Session, Sessions
 from host.runners.leash import Leash
+from host.upkeep.giving_back import GivingBack
 from sessiondb.records import Address
 from tests.simulation.mutants import mutant
 from tests.simulation.nodes.faults import FAULTS_LAST
@@ -153,3 +156,41 @@ def a_place_noted_before_its_commit(_: Nodes) -> list[Patch]:
         return taken
 
     return [(Holding, "take", noted)]
+
+
+def people_who_come_back(world: Nodes) -> list[Patch]:
+    """To places that were given back meanwhile, each time to any node."""
+    world.trouble.many = 0
+    world.agreed = False
+    for later in (3.0, 45.0, 88.0):
+        for place in range(10, 18):
+            said = world.people.asks(f"D{place}", "")
+            world.loop.call_later(later, world.platform.publish, said.event)
+    return []
+
+
+@mutant(Law.ALONE, people_who_come_back, several=True)
+def a_place_given_back_while_something_is_under_way_there(world: Nodes) -> list[Patch]:
+    is_quiet = GivingBack._is_quiet
+
+    def quiet(self: GivingBack, there: Sequence[Session]) -> bool:
+        return is_quiet(self, there) if world.loop.time() > FAULTS_LAST else world.gap.random() < 0.2
+
+    only = "placements.node = ?1 AND ?2 = ?2 AND ?3 = ?3 AND placements.channel_type <> '' "
+    rests = holding._RESTS
+    return [
+        (GivingBack, "_is_quiet", quiet),
+        (holding, "_AT_REST", holding._AT_REST.replace(rests, only)),
+        (holding, "_GIVE_BACK", holding._GIVE_BACK.replace(rests, only)),
+    ]
+
+
+@mutant(Law.COPIED, people_who_come_back, several=True)
+def what_was_known_of_a_place_that_was_given_back(_: Nodes) -> list[Patch]:
+    async def kept(self: object, session: Session) -> None:
+        return
+
+    def known(self: Sessions, connection: Statements, place: tuple[str, str, str]) -> None:
+        return
+
+    return [(Mailboxes, "let_go", kept), (Deliveries, "let_go", kept), (Sessions, "anew", known)]

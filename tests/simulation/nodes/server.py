@@ -36,6 +36,7 @@ _WORDS = (
     (r"GENERATED ALWAYS AS IDENTITY ", ""),
     (r"\bbigint\b", "INTEGER"),
     (r"::int\b", ""),
+    (r"\bADD COLUMN IF NOT EXISTS\b", "ADD COLUMN"),
     (r"\bSELECT FROM\b", "SELECT 1 FROM"),
     (r"CREATE OR REPLACE VIEW (\w+)", r"DROP VIEW IF EXISTS \1; CREATE VIEW \1"),
 )
@@ -127,10 +128,11 @@ class Server:
         found = self.rows("SELECT epoch FROM serving WHERE node = ? AND live = 1", (node,))
         return found == [(self.epochs.get(process),)]
 
-    def holder(self, place: tuple[str, ...]) -> str:
+    def holder(self, place: tuple[str, ...]) -> str | None:
+        """'' where it was given back, None where nobody ever took it."""
         sql = "SELECT node FROM placements WHERE channel_type = ? AND workspace_id = ? AND platform_id = ?"
         found = self.rows(sql, place[:3])
-        return str(found[0][0]) if found else ""
+        return str(found[0][0]) if found else None
 
     def connect(self, url: str) -> Connection:
         """Raises `Unavailable`."""

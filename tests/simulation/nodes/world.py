@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,10 +19,12 @@ import host.mailbox.restoring
 import host.registry.hints
 import host.registry.leases
 import host.registry.nodes
+import host.registry.placing
 import host.registry.postgresql
 import host.registry.standby
 import host.registry.stones
 import host.registry.ties
+import host.upkeep.giving_back
 import host.upkeep.taking_up
 import sessiondb.lease
 from host.app import Host
@@ -30,6 +32,7 @@ from host.assembly import Parts
 from host.config import Config
 from host.mailbox import copies
 from host.ports.bot import Bots
+from host.registry.placing import Load, chosen
 from host.registry.port import Statements
 from host.registry.sessions import Session
 from sessiondb import SessionFolder, Unavailable
@@ -48,6 +51,7 @@ from tests.simulation.world import World
 
 URL = "postgresql://simulated"
 LOOK = 2.0  # s between two looks for places; a run has hours of them
+IDLE = 5_000  # ms after which a place is given back
 SOON = 3_600_000  # ms; what is due later is to be cleared away one day, and no more
 SETTLE = 60.0  # s for late posts
 QUIET_WITHIN = 3600.0
@@ -96,6 +100,10 @@ class Nodes(World):
         self.server.takes = self.chance.choice((0.001, 0.001, 0.02))
         self.nodes = [self._node(f"node-{letter}") for letter in "abc"[: self.chance.choice((2, 2, 3))]]
         self._ids: dict[str, str] = {}
+        self.opinions = self.apart("opinions")
+        self.agreed = (
+            self.opinions.random() < 0.3
+        )  # by the product's own rule; else each node thinks what it likes
         self.trouble = Faults(self, self._fork())
 
     def _node(self, name: str) -> Node:
@@ -191,6 +199,12 @@ class Nodes(World):
             self.violated(Law.REST, f"not everything came to rest: {self._unrest()}")
         await asyncio.sleep(SETTLE)
         self.ended_at = self.clock.now()
+        [(moved,)] = self.server.rows(
+            "SELECT coalesce(sum(epoch) - count(*), 0) FROM placements WHERE epoch > 1"
+        )
+        self.outcome.counted["places taken again"] += int(moved)
+        [(given,)] = self.server.rows("SELECT count(*) FROM placements WHERE last <> ''")
+        self.outcome.counted["places given back"] += int(given)
         for node in self.nodes:
             assert node.keeper is not None
             assert node.host is not None
@@ -226,7 +240,7 @@ class Nodes(World):
     def acts(self, place: tuple[str, ...], what: str) -> None:
         """Somebody is about to do what people see."""
         process = current()
-        if process is not None and (holder := self.server.holder(place)) not in ("", self._id(process)):
+        if process is not None and (holder := self.server.holder(place)) not in (None, self._id(process)):
             self.violated(
                 Law.OVER, f"{process.name} does “{what}” in {place[2]}, which {holder} holds by now"
             )
@@ -276,6 +290,12 @@ class Nodes(World):
             drop(connection, session_id)
 
         return dropped
+
+    def _chosen(self, own: Load, others: Sequence[Load], needed: frozenset[str], last: str) -> str:
+        """Whoever a node thinks should have a place: it is harmless."""
+        if self.agreed:
+            return chosen(own, others, needed, last)
+        return self.opinions.choice([own.node, *(one.node for one in others)])
 
     # ── what stands in for the machine ───────────────────────────────────────────────────────────────────
 
@@ -327,6 +347,9 @@ class Nodes(World):
                 (registry.nodes, "socket", SimpleNamespace(gethostname=hostname)),
                 (sessiondb.lease, "time", boot_time),
                 (host.upkeep.taking_up, "LOOK", LOOK),
+                (registry.placing, "chosen", self._chosen),
+                (host.upkeep.giving_back, "EVERY", LOOK),
+                (host.upkeep.giving_back, "IDLE", IDLE),
                 (host.mailbox.moving, "clear", self._clear),
                 (host.mailbox.restoring, "_named", self._named(host.mailbox.restoring._named)),
                 (host.mailbox.restoring, "_begun", self._begun(host.mailbox.restoring._begun)),

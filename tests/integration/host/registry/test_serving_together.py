@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import signal
 from pathlib import Path
@@ -12,12 +13,13 @@ import pytest
 from host.cli.nodes import drain
 from host.registry import nodes
 from tests.support.postgres import Server
-from tests.support.sharing import Sharing, serving_both
+from tests.support.sharing import Sharing, serving_both, serving_restless
 
 ONCE = f"@@call mock_append {json.dumps({'file': 'written', 'line': 'once', 'shared': True})}\n"
 COPIED = "SELECT count(*) FROM mailbox_copies WHERE content LIKE '%tool_result%'"
 SLOW = "@@sleep 3\n"  # a turn that is under way when something happens to its node
 PLACED = "INSERT INTO placements VALUES ('durable', 'w', 'C{}', '{}', 1, ms_now()) RETURNING 1"
+KEPT_UP = "INSERT INTO placements VALUES ('durable', 'w', 'F{}', '{}', 1, ms_now() + 3600000) RETURNING 1"
 HELD = "SELECT count(DISTINCT node) FROM placements WHERE channel_type <> ''"
 FORGET = """
 INSERT INTO orders (kind, session_id, body, created_at) VALUES ('forget', '', '{"person": "durable:U-C1", "by": "ann"}', 1)
@@ -150,13 +152,46 @@ async def test_a_node_that_joins_has_its_share_of_what_nobody_holds_and_none_of_
         await both.until(lambda: both.posts("G1"))
         bob = nodes.named(both.bob.data)
         assert postgres.says(url, "SELECT node FROM placements WHERE platform_id = 'G1'") == bob
+        await both.until(lambda: "paint one" in both.posts("G0"))  # Ada gave it back, for he could begin it
+        assert postgres.says(url, "SELECT node FROM placements WHERE platform_id = 'G0'") == bob
+        assert (both.warnings("G0"), len(both.posts("G0"))) == ([], 3)
         both.say("C0", "one")  # Ada's, whoever takes it in
         both.say("C1", "two")
         await both.until(lambda: len(both.posts("C0")) == 2 and both.posts("C1"))
         ada = nodes.named(both.ada.data)
         assert postgres.says(url, "SELECT node FROM placements WHERE platform_id = 'C0'") == ada
-        assert postgres.says(url, "SELECT DISTINCT epoch FROM placements WHERE channel_type <> ''") == "1"
+        assert postgres.says(url, "SELECT DISTINCT epoch FROM placements WHERE platform_id LIKE 'C%'") == "1"
         assert both.twice() == []
         # Of both a node tells how much it has.
         assert postgres.says(url, "SELECT sum(places) FROM nodes_seen") == "4"
         assert postgres.says(url, "SELECT sum(serves) FROM nodes_seen") == "2"
+
+
+async def test_a_channel_at_rest_is_given_back_and_each_node_in_turn_remembers_what_was_said_on_the_other(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.database()
+    free = "SELECT count(*) FROM placements WHERE platform_id = 'C0' AND node = ''"
+    where = "SELECT node FROM sessions WHERE platform_id = 'C0'"
+    full = "SELECT count(*) FROM serving_until WHERE node = '{}' AND places >= {}"
+
+    def is_so(sql: str) -> bool:
+        return postgres.says(url, sql) == "1"
+
+    async with serving_restless(tmp_path, url) as both:
+        ada, bob = (nodes.named(node.data) for node in (both.ada, both.bob))
+        said, full_up = ["hello"], 0
+        for other, to in ((ada, bob), (bob, ada)):
+            for _ in range(full_up + 1):  # he is clearly fuller
+                postgres.says(url, KEPT_UP.format(full_up := full_up + 1, other))
+            await both.until(functools.partial(is_so, full.format(other, full_up // 2 + 1)))
+            while postgres.says(url, where) != to:
+                await both.until(functools.partial(is_so, free))
+                both.say("C0", f"@@recall\nquestion {len(said)}")
+                await both.until(lambda: len(both.posts("C0")) == len(said) + 1)
+                answer = both.posts("C0")[-1]
+                assert answer.startswith(f"question {len(said)}\n")
+                assert all(one in answer for one in said)
+                said.append(f"question {len(said)}")
+        assert both.warnings("C0") == []  # nobody is told: nothing was under way
+        assert both.twice() == []

@@ -492,3 +492,62 @@ async def test_who_takes_a_place_of_an_agent_that_needs_a_label_has_it(
     ]
     seconds[0] = LONGER  # and whoever has the label takes nothing
     assert len(await looked(ada)) == 1
+
+
+ALL = Place("", "", "")
+WAITS = [
+    "UPDATE sessions SET busy = 1",
+    "UPDATE sessions SET active_at = 501",
+    "UPDATE sessions SET node = 'a', carried = ''",
+    "UPDATE placements SET taken_at = 501",
+    "INSERT INTO due SELECT 't', id, '', 900 FROM sessions",
+    "INSERT INTO asked (key, session_id, channel_type, workspace_id, platform_id, thread_id, ends_at)"
+    " SELECT 'q', id, 'slack', 'T1', 'C1', '', 600 FROM sessions",
+    "INSERT INTO notices (about, channel_type, workspace_id, platform_id, thread_id, created_at, text, state, key)"
+    " VALUES ('n', 'slack', 'T1', 'C1', '', 1, 'x', 'unknown', 'k')",
+]
+
+
+@pytest.mark.parametrize("waits", WAITS)
+async def test_a_place_where_something_may_be_to_do_soon_is_not_given_back(
+    nodes: Nodes, slow_beats: None, waits: str
+) -> None:
+    ada = await nodes.open(ADA)
+    await reached(ada, HERE)
+    await busy(ada, HERE)
+    nodes.says("UPDATE sessions SET busy = 0 RETURNING 1")
+    nodes.says("UPDATE placements SET taken_at = 1 RETURNING 1")
+    assert list(await ada.read(lambda c: ada.holding.at_rest(c, 500, 1_000, ALL))) == [HERE[:3]]
+    assert list(await ada.read(lambda c: ada.holding.at_rest(c, 500, 1_000, Place(*HERE[:3])))) == []
+    nodes.says(f"{waits} RETURNING 1")
+    assert list(await ada.read(lambda c: ada.holding.at_rest(c, 500, 1_000, ALL))) == []
+    assert not await ada.write(lambda c: ada.holding.give_back(c, Place(*HERE[:3]), 500, 1_000))
+    assert nodes.says("SELECT node FROM placements") == "a"
+
+
+async def test_what_was_given_back_is_whose_it_was_and_whoever_has_it_again_is_told_apart(
+    nodes: Nodes, slow_beats: None
+) -> None:
+    ada, bob = await nodes.open(ADA), await nodes.open(BOB)
+    place, row = Place(*HERE[:3]), "SELECT node || '|' || last || '|' || epoch FROM placements"
+    await reached(ada, HERE)
+
+    async def given() -> bool:
+        assert not ada.holding.has(HERE)  # nothing is begun there any more
+        return await ada.write(lambda c: ada.holding.give_back(c, place, 0, 0))
+
+    nodes.says(
+        "INSERT INTO errands (node, asker, kind, body, asked_at) VALUES ('a', 'b', 'k', '', 1) RETURNING 1"
+    )
+    assert not await ada.holding.given_back(place, given)  # Bob waits for her
+    assert ada.holding.has(HERE)
+    nodes.says("DELETE FROM errands RETURNING 1")
+    assert await ada.holding.given_back(place, given)
+    assert (ada.holding.has(HERE), nodes.says(row)) == (False, "|a|1")
+    assert await reached(bob, HERE)
+    assert nodes.says(row) == "b|a|2"
+    assert await bob.holding.given_back(
+        place, lambda: bob.write(lambda c: bob.holding.give_back(c, place, 0, 0))
+    )
+    assert await reached(bob, HERE)  # who had it last has what was said since
+    assert nodes.says(row) == "b||3"
