@@ -94,6 +94,10 @@ class Claims:
         rows = [row for row in self._inbound.messages([id_]) if row.status == "pending"]
         return self._decode(rows[0]) if rows else None
 
+    def kinds(self) -> frozenset[str]:
+        """Of all that is to be claimed or obeyed."""
+        return frozenset(message.kind for message in self._ours(self._inbound.waking(self._now())))
+
     def waits_elsewhere(self, here: Address) -> bool:
         """Whether the next message that wants an answer cannot go into the stream of this address."""
         first = next((m for m in self._ours(self._inbound.waking(self._now())) if m.kind != "control"), None)

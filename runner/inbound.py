@@ -17,7 +17,8 @@ PAGE = 200  # rows read per statement
 PATIENCE = 60.0  # s that what must be read now waits for the host's commits, or for a host that died in one
 LOOK_AGAIN = 0.02  # s between two tries
 
-_DUE = f"SELECT {MESSAGE_IN_COLUMNS} FROM messages_in WHERE status = 'pending' AND not_before <= ?"
+_DUE = " FROM messages_in WHERE status = 'pending' AND not_before <= ?"
+_WAKING = f'{_DUE} AND "trigger" = 1'
 _AT = " AND channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
 _WAITING = (
     "SELECT min(seq), channel_type, workspace_id, platform_id, thread_id FROM messages_in"
@@ -39,14 +40,17 @@ class InboundReader:
 
     def waking(self, now: int) -> Iterator[MessageIn]:
         """Pending messages that want an answer and whose turn and time have come, in order."""
-        return self._in_turn(self._pending(_DUE + ' AND "trigger" = 1 ORDER BY seq', (now,)), now)
+        return self._in_turn(_WAKING, (now,), now)
 
     def due_at(self, address: Address, now: int) -> Iterator[MessageIn]:
         """Everything due at one address, context included, in order."""
-        return self._in_turn(self._pending(f"{_DUE}{_AT} ORDER BY seq", (now, *address)), now)
+        return self._in_turn(f"{_DUE}{_AT}", (now, *address), now)
 
-    def _in_turn(self, messages: Iterator[MessageIn], now: int) -> Iterator[MessageIn]:
+    def _in_turn(self, of: str, bindings: tuple[str | int, ...], now: int) -> Iterator[MessageIn]:
         """Without those that would overtake an earlier message of their address that waits for another attempt."""
+        if not self._at_once(f"SELECT 1{of} ORDER BY seq LIMIT 1", bindings):
+            return iter(())  # as at most looks
+        messages = self._pending(of, bindings)
         with self._reading():
             waiting = self._connection().execute(_WAITING, (now,)).fetchall()
         first = {Address(*map(str, address)): int(str(number)) for number, *address in waiting}
@@ -96,19 +100,12 @@ class InboundReader:
             except apsw.SQLError as error:
                 raise Unavailable(self._path, str(error)) from error
 
-    def _pending(self, sql: str, bindings: tuple[str | int, ...]) -> Iterator[MessageIn]:
+    def _pending(self, of: str, bindings: tuple[str | int, ...]) -> Iterator[MessageIn]:
         # In pages, each a finished statement: an open cursor would hold off the host's commits.
-        above = 0
+        sql, above = f"SELECT {MESSAGE_IN_COLUMNS}{of} AND seq > ? ORDER BY seq LIMIT {PAGE}", 0
         while True:
             with self._reading():
-                page = (
-                    self._connection()
-                    .execute(
-                        sql.replace(" ORDER BY", " AND seq > ? ORDER BY") + f" LIMIT {PAGE}",
-                        (*bindings, above),
-                    )
-                    .fetchall()
-                )
+                page = self._connection().execute(sql, (*bindings, above)).fetchall()
             yield from map(message_in, page)
             if len(page) < PAGE:
                 return

@@ -190,7 +190,11 @@ class AgentLoop:
                         return
                 else:
                     going_on = woken and not self._stopping.is_set()
-                    running = await self._push_next(query, begun) if going_on else None
+                    waiting = self._looked(self._claims.kinds, frozenset[str]()) if going_on else ()
+                    if going_on and not waiting:
+                        continue  # what woke it was the host's own, as mostly
+                    ordered = "control" in waiting and self._ordered()
+                    running = await self._push_next(query, begun) if going_on and not ordered else None
                     if running is None and self._over(begun, woken):
                         query.end()
                         return
@@ -272,7 +276,7 @@ class AgentLoop:
 
     async def _push_next(self, query: base.AgentQuery, last: Turn) -> Turn | None:
         """The next turn of the same address goes into the stream that is still open."""
-        following = None if self._ordered() else self._next(last)
+        following = self._next(last)
         if following is None:
             return None
         await self._made_ready(following)
@@ -359,7 +363,8 @@ class AgentLoop:
 
     def _next(self, last: Turn | None) -> Turn | None:
         try:
-            self._orders.obey()
+            if last is None:  # an order that comes while a stream is open is obeyed when that has ended
+                self._orders.obey()
             begun = self._claims.next(last.address if last else None)
         except Unavailable:
             self._look_again = True

@@ -77,6 +77,7 @@ class MockQuery:
         self._tools: Toolbox = given.tools
         self._pushes: asyncio.Queue[Push | None] = asyncio.Queue()
         self._aborted = asyncio.Event()
+        self._own = Tool.of(mock_append), Tool.of(mock_die)
 
     def push(self, push: Push) -> None:
         if push.tools is not None:
@@ -102,7 +103,7 @@ class MockQuery:
             messages, attempt = push.messages, push.attempt
 
     async def _turn(self, messages: tuple[PromptMessage, ...], attempt: int) -> AsyncGenerator[Event, None]:
-        for tool in (Tool.of(mock_append), Tool.of(mock_die)):
+        for tool in self._own:
             self._tools.add(tool)
         queue = list(messages)
         replies: list[Reply] = []

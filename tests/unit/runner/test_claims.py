@@ -62,6 +62,16 @@ class Raced(InboundReader):
         return super().due_at(address, now)
 
 
+def test_what_a_turn_has_answered_is_nothing_to_claim_before_the_host_has_read_it(tmp_path: Path) -> None:
+    both = Both(tmp_path)
+    assert both.claims.kinds() == frozenset()
+    both.say("a")
+    both.say("b", kind="control")
+    assert both.claims.kinds() == {"chat", "control"}
+    assert both.begin() == ["a"]
+    assert both.claims.kinds() == {"control"}
+
+
 def test_a_message_that_is_taken_back_between_two_looks_is_passed_over(tmp_path: Path) -> None:
     """audit_stop."""
     both = Both(tmp_path)
