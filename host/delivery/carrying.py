@@ -195,11 +195,15 @@ class Carrier:
             acks = _acks([message.id for message in pending], reader, known, settled)
             states = reader.values()
             over = _over(reader, belongings.waiting(states).union(ack.turn for ack in acks if _is_open(ack)))
+            answered = _completed(reader, reader.answered_after(mark))
         new += [_ack(ack) for ack in acks if _is_news(ack, known)]
         still = {ack.message_id for ack in acks if _is_open(ack)}
         gone += [(ACK, 0, id_) for id_ in known.acks if id_ not in still]
         values = [Copy(STATE, 0, key, json.dumps([value])) for key, value in states.items()]
-        values += belongings.of(writer, pending, states, over)
+        if answered:
+            waited = belongings.waited(states)
+            over.update(id_ for id_, turn in answered.items() if turn in waited)
+        values += belongings.of(writer, pending, states, over, answered)
         new += [one for one in values if known.values.get((one.part, one.name)) != hash(one.content)]
         had = {(one.part, one.name) for one in values}
         gone += [(part, 0, name) for part, name in known.values if (part, name) not in had]
@@ -233,8 +237,12 @@ def _is_open(ack: Ack) -> bool:
 
 def _over(reader: OutboundReader, turns: Collection[str]) -> set[str]:
     """The messages of these turns that a question acknowledged, when it parked them."""
-    ids = [id_ for turn in sorted(turns) for id_ in reader.asked_in(turn)]
-    return {ack.message_id for ack in reader.acks(ids) if ack.status is AckStatus.COMPLETED}
+    return set(_completed(reader, [id_ for turn in sorted(turns) for id_ in reader.asked_in(turn)]))
+
+
+def _completed(reader: OutboundReader, ids: list[str]) -> dict[str, str]:
+    """Those of these messages whose turn acknowledged them, each with that turn."""
+    return {ack.message_id: ack.turn for ack in reader.acks(ids) if ack.status is AckStatus.COMPLETED}
 
 
 def _is_news(ack: Ack, known: Known) -> bool:

@@ -25,37 +25,49 @@ log = logging.getLogger(__name__)
 ALONE = ("task", "system")  # kinds of messages that no event brought
 PARKED = "parked:"  # begins a key of session_state: a call waits for the answer to this row
 MOST_ASKED = 200  # such calls that are looked at
+_STILL = (Status.COMPLETED, Status.PENDING)  # what was called off is not begun anew
 
 
 def of(
-    writer: InboundWriter, pending: Iterable[MessageIn], states: Mapping[str, str], over: Collection[str]
+    writer: InboundWriter,
+    pending: Iterable[MessageIn],
+    states: Mapping[str, str],
+    over: Collection[str],
+    answered: Collection[str],
 ) -> list[Copy]:
     """`states` is what the runner keeps. `over`: messages that are acknowledged, of turns that are not: a turn that a question
-    parked goes on with all of them, and what comes of it answers them."""
+    parked goes on with all of them. `answered`: by rows on their way, which go where that message came from; what the inbox has
+    comes back from there, but where a question had acknowledged it."""
     questions = [writer.asked(key.removeprefix(PARKED)) for key in _parked(states)]
-    origins = [writer.message(id_) for id_ in sorted(over)]
     there = {m.id: m for m in pending if m.kind in ALONE}
-    there |= {m.id: m for m in origins if m is not None and m.status in (Status.COMPLETED, Status.PENDING)}
+    for m in (writer.message(id_) for id_ in sorted({*over, *answered})):
+        if m is not None and m.status in _STILL and (m.id in over or m.kind in ALONE):
+            there[m.id] = m
     found = [_message(message) for message in there.values()]
     return found + [_question(question) for question in questions if question is not None]
 
 
 def waiting(states: Mapping[str, str]) -> set[str]:
     """The turns that wait for an answer."""
-    return {_turn(states[key]) for key in _parked(states)} - {""}
+    return {turn for turn, waits in map(_turn, map(states.__getitem__, _parked(states))) if waits}
+
+
+def waited(states: Mapping[str, str]) -> set[str]:
+    """Those, and the turns that have waited for one."""
+    return {_turn(said)[0] for key, said in states.items() if key.startswith(PARKED)} - {""}
 
 
 def _parked(states: Mapping[str, str]) -> list[str]:
     return [key for key in sorted(states) if key.startswith(PARKED)][:MOST_ASKED]
 
 
-def _turn(parked: str) -> str:
-    """Of a call that waits; '' for one that does not wait any more."""
+def _turn(parked: str) -> tuple[str, bool]:
+    """Of a call, and whether it still waits; '' for none."""
     try:
         found = json.loads(parked)
-        return "" if found["answered_by"] else str(found["turn"])
+        return str(found["turn"]), not found["answered_by"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        return ""
+        return "", False
 
 
 def _message(m: MessageIn) -> Copy:

@@ -124,6 +124,7 @@ _ASKED_IN = (
     " json_each(CASE WHEN json_valid(content) THEN content ELSE '{}' END, '$.ids') AS asked"
     f" WHERE turn = ? AND kind = 'user' AND octet_length(content) <= {LARGEST_STEP} LIMIT ?"
 )
+_ANSWERED = f"SELECT DISTINCT {_text('in_reply_to', LONGEST_ID)} FROM messages_out WHERE seq > ? LIMIT ?"
 _STATES = f"SELECT {_text('key', LONGEST_ID)}, {_text('value', LARGEST_VALUE)} FROM session_state LIMIT {MOST_VALUES}"
 _OPEN = (
     f"SELECT {_text('message_id', LONGEST_ID)} FROM processing_ack WHERE status IN ('processing', 'retry')"
@@ -235,6 +236,12 @@ class OutboundReader:
             rows = self._connection.execute(_STATES).fetchall()
         named = ((_decoded_text(key), _decoded_text(value)) for key, value in rows)
         return {key: value for key, value in named if key and value is not None}
+
+    def answered_after(self, number: int) -> list[str]:
+        """The messages that rows beyond a number answer."""
+        with self._snapshot():
+            rows = self._connection.execute(_ANSWERED, (number, ROWS_PER_READ)).fetchall()
+        return [id_ for (column,) in rows if (id_ := _decoded_text(column))]
 
     def asked_in(self, turn: str) -> list[str]:
         """The messages that a turn has put to its model."""

@@ -94,6 +94,12 @@ class Life:
         self.runner.finish_turn(f"turn-{id_}", [said], [id_], ())
 
 
+def sent(writer: InboundWriter) -> None:
+    """All that was written so far."""
+    with writer.writing():
+        writer.raise_mark("delivery_watermark", 2 * remaking.UNHEARD_OF)
+
+
 def outcome(*ids: str) -> Collected:
     """Of messages that the host has read to be answered."""
     return Collected(outcomes=[(id_, "completed") for id_ in ids])
@@ -181,7 +187,11 @@ async def test_what_was_copied_is_the_next_nodes_file_to_the_last_step_of_a_turn
         )
         await bob.carrier.release(bob.session, outcome())
         assert postgres.says(url, copied) == "m3 m3b run"  # it goes on with them, and is not over
-        bob.runner.finish_turn(call.turn, [], ["m4"], ())
+        final = Emitted(f"{call.turn}:final", content.Text("both"), "m3")
+        bob.runner.finish_turn(call.turn, [final], ["m4"], ())
+        await bob.carrier.release(bob.session, outcome())
+        assert postgres.says(url, copied) == "m3 run"  # where the answer goes, which is not sent yet
+        await bob.mailboxes.use(bob.session, sent)
         await bob.carrier.release(bob.session, outcome())
         assert postgres.says(url, copied) == "run"
         assert postgres.says(url, "SELECT count(*) FROM mailbox_copies WHERE part = 'step'") == str(

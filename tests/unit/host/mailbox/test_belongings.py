@@ -33,7 +33,7 @@ def filled(writer: InboundWriter) -> list[Copy]:
         writer.postpone("run", 2, 5, "broke")
         writer.put_question(ASKED)
     states = {"parked:r1": "{}", "parked:unknown": "{}", "seq_high_water": "7"}
-    return belongings.of(writer, writer.pending(), states, [])
+    return belongings.of(writer, writer.pending(), states, [], [])
 
 
 def test_what_no_event_brought_is_copied_and_comes_back_as_it_was(
@@ -67,7 +67,7 @@ def test_what_a_call_that_waits_was_asked_for_in_comes_along_though_it_is_over(w
     with writer.writing():
         writer.settle("chat", Status.COMPLETED)
     assert belongings.waiting(parked("chat-1")) == {"chat-1"}
-    found = belongings.of(writer, [], parked("chat-1"), ["chat", "unknown"])
+    found = belongings.of(writer, [], parked("chat-1"), ["chat", "unknown"], ["chat"])
     assert [(copy.part, copy.name) for copy in found] == [(IN, "chat"), (ASK, "r1")]
     with writer.writing():
         writer.forget_messages(["chat"])
@@ -80,8 +80,19 @@ def test_what_a_call_that_waits_was_asked_for_in_comes_along_though_it_is_over(w
 def test_what_is_acknowledged_and_not_settled_yet_comes_along_too(writer: InboundWriter) -> None:
     """In a file that was just made of copies, before the first look at what the runner wrote."""
     filled(writer)
-    found = belongings.of(writer, writer.pending(), {}, ["chat", "run"])
+    found = belongings.of(writer, writer.pending(), {}, ["chat", "run"], [])
     assert [(copy.part, copy.name) for copy in found] == [(IN, "run"), (IN, "note"), (IN, "chat")]
+
+
+def test_what_a_row_on_its_way_answers_comes_along_where_the_inbox_does_not_bring_it(
+    writer: InboundWriter,
+) -> None:
+    filled(writer)
+    with writer.writing():
+        for id_ in ("chat", "run"):
+            writer.settle(id_, Status.COMPLETED)
+    found = belongings.of(writer, writer.pending(), {}, [], ["chat", "run", "unknown"])
+    assert [(copy.part, copy.name) for copy in found] == [(IN, "note"), (IN, "run")]
 
 
 @pytest.mark.parametrize(
@@ -95,13 +106,14 @@ def test_what_is_acknowledged_and_not_settled_yet_comes_along_too(writer: Inboun
 )
 def test_no_turn_waits_for_what_was_answered_or_cannot_be_read(states: dict[str, str]) -> None:
     assert belongings.waiting(states) == set()
+    assert belongings.waited(states) == ({"chat-1"} if "turn" in states["parked:r1"] else set())
 
 
 def test_what_was_called_off_is_not_begun_anew_by_a_call_that_waits(writer: InboundWriter) -> None:
     filled(writer)
     with writer.writing():
         writer.settle("chat", Status.CANCELLED)
-    assert [copy.part for copy in belongings.of(writer, [], parked("chat-1"), ["chat"])] == [ASK]
+    assert [copy.part for copy in belongings.of(writer, [], parked("chat-1"), ["chat"], [])] == [ASK]
 
 
 def test_what_is_there_already_stays_as_it_is(writer: InboundWriter) -> None:
