@@ -56,6 +56,23 @@ async def test_a_flood_waits_for_itself_in_its_order_and_nobody_else_waits_for_i
     assert crowd.most == AT_ONCE
 
 
+async def test_a_flood_among_others_leaves_room_between_its_commits_and_alone_it_does_not() -> None:
+    for others in (True, False):
+        crowd = Crowd()
+        tasks = [crowd.comes(number) for number in range(MANY)]
+        await settled()
+        if others:
+            tasks.append(crowd.comes(1_000, OTHER))
+            await settled()
+        crowd.let_go.set()
+        await settled()
+        came = [number for number in crowd.inside if number != 1_000]
+        assert came == list(range(AT_ONCE if others else MANY))
+        async with asyncio.timeout(10):
+            await asyncio.gather(*tasks)
+        assert [number for number in crowd.inside if number != 1_000] == list(range(MANY))
+
+
 async def test_whoever_gives_up_waiting_leaves_the_place_to_the_next_and_the_last_leaves_nothing() -> None:
     crowd = Crowd()
     tasks = [crowd.comes(number) for number in range(AT_ONCE + 3)]
