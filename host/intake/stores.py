@@ -127,7 +127,7 @@ class Stores:
 
     async def _handed_on(self, session: Session) -> None:
         try:
-            if await handed_on(self._db, session.address, self._now()):
+            if await handed_on(self._db, session.address):
                 self.replay(session)
         except SessionError as error:
             log.warning("Session %s waits: %s", session.id, error, extra={"action": "not_handed_on"})

@@ -99,11 +99,16 @@ class Holding:
         meanwhile. What takes the place again in the transactions behind that one is noted after it."""
         self._leaving.add(place)
         try:
-            if given := await job():
-                self._places.discard(place)
-            return given
-        finally:
+            given = await job()
+        except (
+            Exception
+        ):  # nothing was committed; who is cancelled does not know, and begins nothing there any more
             self._leaving.discard(place)
+            raise
+        if given:
+            self._places.discard(place)
+        self._leaving.discard(place)
+        return given
 
     def new(self) -> Sequence[Place]:
         """Those noted since this was asked last."""
@@ -118,22 +123,30 @@ class Holding:
             return True
         return bool(self._taken(connection, connection.execute(_TAKE, (*address[:3], self._node)).fetchall()))
 
-    def take_or_tell(self, connection: Statements, address: Address, now: int) -> bool:
+    def take_or_tell(self, connection: Statements, address: Address) -> bool:
         """As `take`, for something that came in: where another node has the place, or is to have it, that one is told."""
+        other, _ = self.take_or_leave(connection, address)
+        if other:
+            self.hint(f"{CHANNEL}{other}")
+        return not other
+
+    def take_or_leave(self, connection: Statements, address: Address) -> tuple[str, bool]:
+        """The other node that has the place, or for now is to have it, and whether it has it; '' where it is this node's from the
+        commit on."""
         row = connection.execute(_WHOSE, address[:3]).fetchone()
         holder, last, lives = (str(row[0]), str(row[1]), bool(row[2])) if row else ("", "", False)
         if holder == self._node:
-            return True
+            return "", True
         place = Place(*address[:3])
-        if not lives:
-            holder = self._left_to(connection, place, holder or last, now)
-        if holder:
-            self.hint(f"{CHANNEL}{holder}")
-            return False
-        return bool(self._taken(connection, connection.execute(_TAKE, (*place, self._node)).fetchall()))
+        if lives:
+            return holder, True
+        if other := self._left_to(connection, place, holder or last):
+            return other, False
+        self._taken(connection, connection.execute(_TAKE, (*place, self._node)).fetchall())
+        return "", True
 
-    def _left_to(self, connection: Statements, place: Place, last: str, now: int) -> str:
-        return self.placing.left_to(connection, place, last, len(self._places), now, clock())
+    def _left_to(self, connection: Statements, place: Place, last: str) -> str:
+        return self.placing.left_to(connection, place, last, len(self._places), clock())
 
     def take_upkeep(self, connection: Statements) -> bool:
         """Whether it is this node's from the commit on."""
@@ -159,7 +172,7 @@ class Holding:
             found = connection.execute(_WANTED, (now, AT_ONCE, *after)).fetchall()
             for *place, last in found:
                 after = Place(*map(str, place))
-                if not self._left_to(connection, after, str(last), now):
+                if not self._left_to(connection, after, str(last)):
                     rows = connection.execute(_TAKE, (*after, self._node)).fetchall()
                     taken += self._taken(connection, rows)
             if len(found) < AT_ONCE:

@@ -81,14 +81,12 @@ class Placing:
         needed = self.needs().get(agent, frozenset())
         return any(needed <= one.labels for one in self.others)
 
-    def left_to(
-        self, connection: Statements, place: Place, last: str, places: int, now: int, clock: float
-    ) -> str:
+    def left_to(self, connection: Statements, place: Place, last: str, places: int, clock: float) -> str:
         """Another node, to which a place that is free is left for now; '' for this one. `last`: who had it before. `places` are
-        those that this node holds, `now` is ms UTC, `clock` s by one that nobody sets."""
+        those that this node holds, `clock` is s by one that nobody sets."""
         if not self.others:
             return ""
-        needed = self._needed(connection, place, now)
+        needed = self._needed(connection, place)
         own = Load(self._node, "", self.labels, self.works(), places)
         node = chosen(own, self.others, needed, last)
         self._left = {one: since for one, since in self._left.items() if clock - since < KEPT}
@@ -98,14 +96,14 @@ class Placing:
             return ""
         return node
 
-    def _needed(self, connection: Statements, place: Place, now: int) -> frozenset[str]:
+    def _needed(self, connection: Statements, place: Place) -> frozenset[str]:
         """By the agents that have something to do there and the one that answers there; where no node has all of that, by the
         first alone."""
         needs = self.needs()
         if not needs:
             return frozenset()
         busy = frozenset[str]()
-        for (agent,) in connection.execute(_BUSY, (*place, now)).fetchall():
+        for (agent,) in connection.execute(_BUSY, place).fetchall():
             busy |= needs.get(str(agent), frozenset())
         routed = needs.get(self.routed(connection, place), frozenset())
         there = [self.labels, *(one.labels for one in self.others)]
@@ -114,5 +112,5 @@ class Placing:
 
 _BUSY = (
     "SELECT DISTINCT agent FROM sessions WHERE channel_type = ?1 AND workspace_id = ?2 AND platform_id = ?3"
-    " AND (busy = 1 OR EXISTS (SELECT 1 FROM due WHERE due.session_id = sessions.id AND due.at <= ?4))"
+    " AND (busy = 1 OR EXISTS (SELECT 1 FROM due WHERE due.session_id = sessions.id AND due.at <= ms_now()))"
 )

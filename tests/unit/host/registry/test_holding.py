@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from host.folders.disk import ThreadDisk
-from host.registry import asked, holding, notices, sessions
+from host.registry import asked, holding, notices, reaching, sessions
 from host.registry import nodes as known
 from host.registry.db import HostDB
 from host.registry.holding import AT_ONCE, Elsewhere, Holding, Place
@@ -18,7 +18,8 @@ from host.registry.nodes import Led, Node
 from host.registry.notices import Notice
 from host.registry.placing import LONGER, MOMENT, Load, chosen
 from host.registry.port import Registry, Statements
-from host.registry.reaching import handed_on, reached
+from host.registry.reaching import deals, handed_on, reached
+from host.registry.where import DATABASE
 from host.schedule import index
 from host.words import as_it_is
 from sessiondb.errors import Unavailable
@@ -436,7 +437,7 @@ def test_a_place_goes_to_who_has_what_it_needs_and_had_it_last_or_heard_of_it_un
 
 
 async def hands_on(registry: Registry, place: Address) -> bool:
-    return await handed_on(registry, place, 1_000)
+    return await handed_on(registry, place)
 
 
 async def test_a_place_is_left_to_an_emptier_node_that_is_told_of_it_and_for_a_moment_at_the_most(
@@ -551,3 +552,35 @@ async def test_what_was_given_back_is_whose_it_was_and_whoever_has_it_again_is_t
     )
     assert await reached(bob, HERE)  # who had it last has what was said since
     assert nodes.says(row) == "b||3"
+
+
+async def test_of_nodes_that_all_hear_a_click_one_answers_and_none_is_silent(
+    nodes: Nodes, slow_beats: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reaching, "PRECEDENCE", 0.0)
+    bob, ada = await nodes.open(BOB), await nodes.open(ADA)
+    ada.holding.placing.works = lambda: 9  # Bob is to have what nobody has
+    assert await deals(bob, HERE)
+    assert not await deals(ada, HERE)
+    assert await deals(ada, THERE)  # he did not
+    assert nodes.says("SELECT string_agg(node, '' ORDER BY platform_id) FROM placements") == "ba"
+
+
+async def test_who_is_cancelled_while_it_gives_a_place_back_begins_nothing_there(
+    nodes: Nodes, slow_beats: None
+) -> None:
+    ada = await nodes.open(ADA)
+    await reached(ada, HERE)
+
+    async def broken() -> bool:
+        raise Unavailable(DATABASE, "the server is away")
+
+    async def cancelled() -> bool:
+        raise asyncio.CancelledError
+
+    with pytest.raises(Unavailable):
+        await ada.holding.given_back(Place(*HERE[:3]), broken)
+    assert ada.holding.has(HERE)
+    with pytest.raises(asyncio.CancelledError):
+        await ada.holding.given_back(Place(*HERE[:3]), cancelled)
+    assert not ada.holding.has(HERE)
