@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.chaos.talk import Message
 
+LOST = "A part of my answer was lost"  # of nothing that is said here, whatever goes
 RETURN = 5.0  # s after which a node is back that something happened to
 
 
@@ -33,6 +34,7 @@ def faults(said: Sequence[Message], posts: Sequence[Post], written: Iterable[Pat
         if times > 1:
             yield f"{what!r} was posted {times} times"
     yield from _out_of_order(said, posts)
+    yield from (f"in {post.channel} people were told: {post.text!r}" for post in posts if LOST in post.text)
     for path in written:
         yield from _zombies(path)
 

@@ -81,6 +81,11 @@ def test_answers_of_a_conversation_come_in_the_order_of_its_messages_unless_ques
     assert list(judge.faults([*SAID, asking], [*POSTS, answered[-1]], [])) == ["'m0-2' was not asked"]
 
 
+def test_nobody_is_told_that_an_answer_is_lost() -> None:
+    [told] = wrong([*POSTS, Post(10.0, "c0", f"⚠️ {judge.LOST} with this conversation's records (m1).")])
+    assert told.startswith("in c0 people were told: ")
+
+
 def test_what_shows_a_turn_is_gone_in_the_end() -> None:
     opened = [
         {"change": "opened", "key": key, "channel": channel} for key, channel in (("k1", "c0"), ("k2", "c1"))
