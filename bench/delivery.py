@@ -32,6 +32,7 @@ from host.ports.bot import Bots
 from host.ports.stations import Stations
 from host.registry import sessions
 from host.registry.db import HostDB
+from host.registry.errands import Errands
 from host.registry.port import Registry
 from host.registry.sessions import Session, Sessions
 from sessiondb import Address, SessionFolder, content
@@ -103,7 +104,9 @@ async def delivered(
         room=lambda _: None,
         stations=Stations(now_ms),
     )
-    deliveries = Deliveries(db, mailboxes, collector, Posts(db), Languages(settings, db, now_ms), outlets)
+    deliveries = Deliveries(
+        db, mailboxes, collector, Posts(db, Errands(db)), Languages(settings, db, now_ms), outlets
+    )
     found = [await _ready(db, mailboxes, Sessions(data), place, rows) for place in places]
     await ready()
     began = time.perf_counter()

@@ -205,7 +205,9 @@ class Ingress:
         Raises `HostBusy` when that takes too long; nothing of the reply is stored, so the platform delivers it again.
         """
         address = event.address._replace(thread_id=event.address.thread_id or event.replies_to)
-        if not address.thread_id or event.event_class in ABOUT_ANOTHER or not self._posts.open_at(address):
+        if not address.thread_id or event.event_class in ABOUT_ANOTHER:
+            return
+        if not await self._posts.open_at(address):
             return
         if await self._db.read(lambda connection: _engaged(connection, address)) is not None:
             return

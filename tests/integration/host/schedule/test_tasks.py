@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from host.config import Config
+from host.folders import share
 from host.mailbox.inbound import InboundWriter
 from host.ports.bot import Delivery, HostBusy, Receipt
 from host.ports.events import Author, Verdict
 from sessiondb import SessionFolder
 from tests.fakes.platform import TIMEOUT, MemoryBot
-from tests.support.hosting import now_ms, serving
-from tests.support.tasking import ask, call, in_thread, posts, settings, soon, task_id
+from tests.support.hosting import config, now_ms, serving
+from tests.support.postgres import Server
+from tests.support.tasking import ELSEWHERE, ask, call, in_thread, posts, settings, soon, task_id
 
 
 async def test_the_answer_names_the_next_times_in_the_zone_of_whoever_asked(tmp_path: Path) -> None:
@@ -104,6 +106,35 @@ async def test_a_reply_that_comes_before_the_posts_receipt_goes_on_with_it_too(t
         assert (await again).verdict is Verdict.STORED
         await bot.until(lambda: posts(bot, "C9", posted(bot)) == ["already?"])
         assert posts(bot, "C9") == ["the news"]
+
+
+async def test_a_reply_that_comes_to_another_node_before_the_posts_receipt_goes_on_with_it_too(
+    postgres: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / share.MARK).touch()
+    cluster = {"database": postgres.database(), "workspaces": str(tmp_path / "shared")}
+    agents = {"default": {"destinations": ELSEWHERE}}
+    ada, bobs = (config(tmp_path / name, agents=agents, cluster=cluster) for name in ("ada", "bob"))
+    async with serving(ada, SlowAnswers()) as (_, bot), serving(bobs) as (bob, _):
+        assert isinstance(bot, SlowAnswers)
+        await ask(bot, "C1", "hello", **in_thread("C1", "t1"))  # from here on its runner is there
+        asked = call(
+            "schedule_task", title="News", prompt="the news", at=soon(5.0), destination="announcements"
+        )
+        await ask(bot, "C1", asked, **in_thread("C1", "t1"))
+        async with asyncio.timeout(TIMEOUT):
+            await bot.stands.wait()
+        among_people = bot.event("C9", "by the way", **in_thread("C9", "t9"))
+        reply = bot.event("C9", "already?", **in_thread("C9", posted(bot)))
+        with pytest.raises(HostBusy):
+            await bob.ingest(reply)
+        again = asyncio.create_task(bob.ingest(reply))
+        bot.answer.set()
+        assert (await again).verdict is Verdict.STORED
+        assert (await bob.ingest(among_people)).verdict is Verdict.IGNORED
+        await bot.until(lambda: posts(bot, "C9", posted(bot)) == ["already?"])
+    assert posts(bot, "C9") == ["the news"]
 
 
 def posted(bot: MemoryBot) -> str:
