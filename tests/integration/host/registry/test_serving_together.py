@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from host.cli.nodes import drain
+from host.cli.nodes import drain, show
 from host.registry import nodes
 from tests.support.postgres import Server
 from tests.support.sharing import Sharing, serving_both, serving_restless
@@ -134,7 +134,7 @@ async def test_what_a_drained_node_has_goes_on_with_the_other_once_its_turns_hav
 
 
 async def test_a_node_that_joins_has_its_share_of_what_nobody_holds_and_none_of_what_another_has(
-    postgres: Server, tmp_path: Path
+    postgres: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = postgres.database()
 
@@ -165,6 +165,9 @@ async def test_a_node_that_joins_has_its_share_of_what_nobody_holds_and_none_of_
         # Of both a node tells how much it has.
         assert postgres.says(url, "SELECT sum(places) FROM nodes_seen") == "4"
         assert postgres.says(url, "SELECT sum(serves) FROM nodes_seen") == "2"
+        await asyncio.to_thread(show, both.bob.data, as_json=True)
+        found = {one["id"]: one["labels"] for one in json.loads(capsys.readouterr().out)}
+        assert found == {ada: [], bob: ["gpu"]}
 
 
 async def test_a_channel_at_rest_is_given_back_and_each_node_in_turn_remembers_what_was_said_on_the_other(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from host.cli.looks import records
-from host.config import Config
+from host.config import Agent, Config
 from host.folders import share
 from host.runners import sweep
 from host.upkeep import packing
@@ -57,6 +57,12 @@ async def test_nodes_keep_workspaces_in_one_folder_and_begin_no_runner_and_no_se
         await answered(bot, "C1", f"{NOTE}one")
         assert notes(common) == ["remembered"]
         assert seen(ada) == f"Workspaces: {common}, which all nodes share."
+        painter = {"default": Agent(), "painter": Agent(needs=("gpu",))}
+        assert seen(ada.model_copy(update={"agents": painter}), "Machines") == (
+            "Machines: agent painter needs gpu, and no node that serves has that. Start a node with labels = ["
+            '"gpu"] in [cluster], or with these in DOVECOTE_LABELS.'
+        )
+        assert seen(ada, "Machines") == ""
         [session] = host.house.records.sessions._known.values()
         await host.house.supervisor.stop(session)
         await eventually(lambda: not host.house.supervisor.lives)
