@@ -11,6 +11,9 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from host.controls import conversations
 from host.controls.conversations import Row
@@ -22,13 +25,16 @@ from host.registry.port import Statements
 from host.registry.whereabouts import Lies
 from host.web import timeline
 from host.web.page import Page
-from host.web.timeline import Line, Told
+from host.web.timeline import Told
 from sessiondb import SessionError
 
 SOON = 2.0  # s for the answer of another node
 LISTED, TOLD, WHOLE = "page.listed", "page.told", "page.whole"
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Looks: TypeAlias = tuple[str, str, str]  # a conversation's state, problem and title
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +89,27 @@ class Others:
                 wanted.setdefault(row.node, []).append(row.id)
         if not wanted:
             return rows
-        said: dict[str, Sequence[str]] = {}
+        said: dict[str, Looks] = {}
         for answer in (
             await self._ask(LISTED, {node: json.dumps(ids) for node, ids in wanted.items()})
         ).values():
-            said |= json.loads(answer) if answer else {}
-        return [_with(row, said.get(row.id)) for row in rows]
+            if (told := read(_LISTED, answer)) is not None:
+                said |= told
+        return [row_with(row, said.get(row.id)) for row in rows]
 
     async def told(self, lies: Lies, asked: Asked) -> Told:
         """Raises `SessionError`."""
         if not lies.node:
             return await self._page.books.read(lambda registry: self._story(registry, asked))
         answer = (await self._ask(TOLD, {lies.node: json.dumps(asdict(asked))})).get(lies.node)
-        return _read(answer) if answer else Told(problem=NOT_SAID.format(lies.name))
+        return read(_TOLD, answer) or Told(problem=NOT_SAID.format(lies.name))
 
     async def whole(self, lies: Lies, id_: str, agent: str, seq: int) -> str:
         """'' where there is nothing, or nobody says. Raises `SessionError`."""
         if not lies.node:
             return await self._page.books.read(lambda _: self._message(id_, agent, seq))
         answer = (await self._ask(WHOLE, {lies.node: json.dumps([id_, agent, seq])})).get(lies.node)
-        return str(json.loads(answer)) if answer else ""
+        return read(_WHOLE, answer) or ""
 
     def does(self, kind: str, way: Way) -> None:
         """For other nodes' pages."""
@@ -129,17 +136,17 @@ class Others:
         ids, data = json.loads(body), self._page.books.data
 
         def job(_: Statements) -> str:
-            return json.dumps({id_: conversations.inside(data, id_, runs=True) for id_ in ids})
+            return answer_of({id_: conversations.inside(data, id_, runs=True) for id_ in ids})
 
         return await self._page.books.read(job)
 
     async def _told(self, body: str) -> str:
         asked = Asked(**json.loads(body))
-        return await self._page.books.read(lambda registry: json.dumps(asdict(self._story(registry, asked))))
+        return await self._page.books.read(lambda registry: answer_of(asdict(self._story(registry, asked))))
 
     async def _whole(self, body: str) -> str:
         id_, agent, seq = json.loads(body)
-        return await self._page.books.read(lambda _: json.dumps(self._message(id_, agent, seq)))
+        return await self._page.books.read(lambda _: answer_of(self._message(id_, agent, seq)))
 
     # ── what lies here ───────────────────────────────────────────────────────────────────────────────────
 
@@ -173,7 +180,7 @@ def state_of(one: Seen) -> str:
     return "stands by" if one.silent < nodes.SILENT else "silent"
 
 
-def _with(row: Row, said: Sequence[str] | None) -> Row:
+def row_with(row: Row, said: Looks | None) -> Row:
     """What a start failed of is in the registry, and what its node says is of its files."""
     if said is None:
         return row
@@ -183,7 +190,19 @@ def _with(row: Row, said: Sequence[str] | None) -> Row:
     )
 
 
-def _read(answer: str) -> Told:
-    found = json.loads(answer)
-    lines = [Line(**{**line, "notes": tuple(line["notes"])}) for line in found["lines"]]
-    return Told(lines, found["older"], found["problem"])
+def answer_of(value: object) -> str:
+    """For `read`. Half a pair of surrogates, which no encoding has, is a question mark."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+
+
+def read(kind: TypeAdapter[T], answer: str | None) -> T | None:
+    """None also where a node of another version means something else by it: that is as good as no answer."""
+    try:
+        return kind.validate_json(answer) if answer else None
+    except ValidationError as error:
+        log.warning("An answer is not understood: %s", error, extra={"action": "answer_unread"})
+        return None
+
+
+_LISTED = TypeAdapter[dict[str, Looks]](dict[str, Looks])
+_TOLD, _WHOLE = TypeAdapter(Told), TypeAdapter(str)

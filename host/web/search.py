@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
 
 from aiohttp import web
 from pydantic import TypeAdapter
@@ -25,7 +24,7 @@ from host.upkeep.searching.index import Hit, TooMuch
 from host.web import timeline
 from host.web.eyes import Seen, known
 from host.web.gate import Visitor
-from host.web.others import Others
+from host.web.others import Others, answer_of, read
 from host.web.page import Page
 from host.web.places import Shown, place_of
 from sessiondb import SessionError
@@ -86,6 +85,17 @@ class Whole:
     silent: Sequence[str] = ()  # those that did not answer
 
 
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Of one node, as it tells another."""
+
+    result: Result | None = None  # None: it takes too long
+    making: bool = False
+
+
+_HERE = TypeAdapter(Here)
+
+
 class Search:
     def __init__(self, page: Page, others: Others, feeding: Feeding) -> None:
         self._page = page
@@ -117,14 +127,13 @@ class Search:
         here, answers = await asyncio.gather(
             self._here(seen, asked), self._others.everywhere(SEARCH, body, PATIENCE)
         )
-        said = [json.loads(answer) for answer in answers.values() if answer]
-        if not all(said):
+        said = {name: read(_HERE, answer) for name, answer in answers.items()}
+        told = [one for one in said.values() if one is not None]
+        if any(one.result is None for one in told):
             raise TooMuch
-        results = [_read(one["result"]) for one in said]
-        making = self._feeding.making or any(one["making"] for one in said)
-        return Whole(
-            merged([here, *results]), making, [name for name, answer in answers.items() if not answer]
-        )
+        making = self._feeding.making or any(one.making for one in told)
+        results = [one.result for one in told if one.result is not None]
+        return Whole(merged([here, *results]), making, [name for name, one in said.items() if one is None])
 
     async def _here(self, seen: Seen, asked: tuple[str, str, int]) -> Result:
         return await self._page.books.read(
@@ -132,24 +141,17 @@ class Search:
         )
 
     async def _asked_to(self, body: str) -> str:
-        """What lies here; nothing where that takes too long."""
+        """What lies here; no result where that takes too long."""
         seen, match, words, before = json.loads(body)
         try:
             result = await self._here(_SEEN.validate_python(seen), (match, words, before))
         except TooMuch:
-            return "{}"
-        return json.dumps({"result": asdict(result), "making": self._feeding.making})
+            return answer_of(asdict(Here()))
+        return answer_of(asdict(Here(result, self._feeding.making)))
 
 
 def _values(found: Whole) -> Mapping[str, object]:
     return {"result": found.result, "making": found.making, "silent": found.silent}
-
-
-def _read(found: Mapping[str, Any]) -> Result:
-    made = [
-        Found(**{**one, "pieces": [(said, asked) for said, asked in one["pieces"]]}) for one in found["found"]
-    ]
-    return Result(made, found["older"])
 
 
 def merged(results: Sequence[Result]) -> Result:
