@@ -19,17 +19,22 @@ def frozen(cls: type[T]) -> type[T]:
     cls.__doc__ = cls.__doc__ or cls.__name__  # without one, `dataclass` draws the signature
     made: Any = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
     made._defaults = {one.name: one.default for one in fields(made) if one.default is not MISSING}
+    made._slots = tuple(made.__dict__[name].__set__ for name in made.__match_args__)
     for name, method in _SHARED.items():
         setattr(made, name, method)
     return made  # type: ignore[no-any-return]
 
 
 def _init(self: Any, *given: Any, **named: Any) -> None:
+    if len(given) == len(self._slots) and not named:
+        for put, value in zip(self._slots, given, strict=True):
+            put(self, value)
+        return
     names = self.__match_args__
     told = {**dict(zip(names, given, strict=False)), **named}
     values = {**self._defaults, **told}
-    for name in names:
-        object.__setattr__(self, name, values[name] if name in values else _made(self, name))
+    for name, put in zip(names, self._slots, strict=True):
+        put(self, values[name] if name in values else _made(self, name))
     unknown = values.keys() - names
     if unknown or len(told) < len(given) + len(named):
         raise TypeError(f"{type(self).__name__} knows no {unknown or 'field twice, nor so many'}")

@@ -72,20 +72,20 @@ def message_in(row: tuple[object, ...]) -> MessageIn:
     seq, id_, kind, status, trigger, created, not_before, attempts, *rest = row
     channel_type, workspace, platform, thread, platform_message, author, task, occurrence, content = rest
     return MessageIn(
-        seq=_int(seq),
-        id=str(id_),
-        kind=str(kind),
-        status=str(status),
-        trigger=bool(trigger),
-        created_at=_int(created),
-        not_before=_int(not_before),
-        attempts=_int(attempts),
-        address=Address(str(channel_type), str(workspace), str(platform), str(thread)),
-        platform_message_id=str(platform_message),
-        author_id=str(author),
-        task_id=str(task),
-        occurrence_at=_int(occurrence),
-        content=str(content),
+        _int(seq),
+        str(id_),
+        str(kind),
+        str(status),
+        bool(trigger),
+        _int(created),
+        _int(not_before),
+        _int(attempts),
+        Address(str(channel_type), str(workspace), str(platform), str(thread)),
+        str(platform_message),
+        str(author),
+        str(task),
+        _int(occurrence),
+        str(content),
     )
 
 

@@ -90,7 +90,7 @@ class Collector:
         with reader.at_once():
             acks = reader.acks([message.id for message in pending])
             page = reader.rows_after(read)
-        by_id = {message.id: message for message in pending}
+        by_id = done.pending = {message.id: message for message in pending}
         done.claimed = _claimed(acks, by_id, writer.value("incarnation"))
         done.seen = [m for m in done.claimed if not self.quiet.hushes(writer, m)]
         rows = self._as_far_as_ready(writer, page.rows, whose, ready, done)
@@ -234,7 +234,8 @@ class Collector:
             return []
         writer.raise_mark("seq_high_water", out.seq)
         if out.in_reply_to != done.answered[0]:
-            done.answered = out.in_reply_to, writer.message(out.in_reply_to)
+            asked = done.pending.get(out.in_reply_to) or writer.message(out.in_reply_to)
+            done.answered = out.in_reply_to, asked
         origin = done.answered[1]
         asked_at = origin.address if origin else whose.place
         address = _routed(writer, out, origin)
@@ -303,7 +304,7 @@ class Collector:
         mentions = _mentions(writer, operation, origin) if not row.row.destination else ()
         operation, found = self.masks.operation(whose.agent, operation)
         operation = failures.retold(operation, whose.language)
-        return Shown(operation, mentions, hidden + found)
+        return Shown(operation, mentions, hidden + found if hidden else found)
 
     def _cut(
         self,

@@ -28,9 +28,7 @@ def held_until(out: MessageOut, now: int) -> int:
 
 
 def sent(parcel: Parcel, receipt: Receipt) -> Parcel:
-    return replace(
-        parcel, state="sent", platform_message_id=receipt.platform_message_id, error="", next_attempt_at=0
-    )
+    return parcel.moved("sent", platform_message_id=receipt.platform_message_id, error="", next_attempt_at=0)
 
 
 def intended(parcel: Parcel, now: int) -> Parcel:
@@ -38,12 +36,8 @@ def intended(parcel: Parcel, now: int) -> Parcel:
 
     What it waited for is over, by whichever clock that was noted: a later life must not wait for it once more.
     """
-    return replace(
-        parcel,
-        state="sending",
-        first_attempt_at=parcel.first_attempt_at or now,
-        next_attempt_at=min(parcel.next_attempt_at, now),
-    )
+    begun, due = parcel.first_attempt_at or now, min(parcel.next_attempt_at, now)
+    return parcel.moved("sending", first_attempt_at=begun, next_attempt_at=due)
 
 
 def interrupted(parcel: Parcel, now: int) -> Parcel:

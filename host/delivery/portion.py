@@ -46,6 +46,9 @@ class Collected:
         None  # a call of which it has to be known before that who has allowed it in advance
     )
     run_ended: bool = False  # a task's run got its outcome
+    pending: Mapping[str, MessageIn] = field(
+        default_factory=dict
+    )  # by id, as the look found them: rows mostly answer one of these
     answered: tuple[str, MessageIn | None] = (
         "",
         None,

@@ -101,7 +101,7 @@ def _opens(parcel: Parcel) -> bool:
     """Whether replies to the chunk go on with its session."""
     return (
         not parcel.address.thread_id
-        and bool(parcel.payload)
+        and '"opens": true' in parcel.payload  # else it is not read
         and bool(json.loads(parcel.payload).get("opens"))
     )
 

@@ -298,7 +298,7 @@ class OutboundReader:
         with self._understood():
             self._connection.execute("BEGIN")
             try:
-                version = self._connection.pragma("schema_version")
+                version = self._connection.execute("PRAGMA schema_version").fetchone()
                 if version != self._schema_version:
                     self._check_schema()
                     self._schema_version = version

@@ -56,6 +56,17 @@ class Parcel:
     def terminal(self) -> bool:
         return self.state not in OPEN_STATES
 
+    def moved(self, state: str, **changed: str | int) -> Parcel:
+        """As `dataclasses.replace`, which takes five times as long: each chunk is moved twice."""
+        made = object.__new__(Parcel)
+        for slot in _SLOTS:
+            slot.__set__(made, slot.__get__(self))
+        for name, value in {"state": state, **changed}.items():
+            object.__setattr__(made, name, value)
+        return made
+
+
+_SLOTS: tuple[Any, ...] = tuple(Parcel.__dict__[name] for name in Parcel.__slots__)
 
 Entry: TypeAlias = tuple[Parcel, int]  # a parcel, and when it was put so (ms UTC)
 

@@ -27,6 +27,15 @@ _PENDING, _RESERVED, _SHARED, _SHARED_BYTES = 0x40000000, 0x40000001, 0x40000002
 _FLOCK = "hhqqi4x"
 
 
+def _lock(kind: int, start: int, length: int) -> bytes:
+    return struct.pack(_FLOCK, kind, os.SEEK_SET, start, length, 0)
+
+
+_WAIT, _READ = _lock(fcntl.F_RDLCK, _PENDING, 1), _lock(fcntl.F_RDLCK, _SHARED, _SHARED_BYTES)
+_GO_ON, _LET_GO = _lock(fcntl.F_UNLCK, _PENDING, 1), _lock(fcntl.F_UNLCK, _PENDING, 2 + _SHARED_BYTES)
+_ASK = _lock(fcntl.F_WRLCK, _RESERVED, 1)
+
+
 class NotRegular(apsw.CantOpenError):
     """What lies there is no regular file of a reasonable size."""
 
@@ -57,20 +66,19 @@ class UntrustedFile:
         """PENDING first: a writer that waits for readers to go must not starve."""
         if level != apsw.SQLITE_LOCK_SHARED:
             raise apsw.ReadOnlyError("the host never writes this file")
-        self._set(fcntl.F_RDLCK, _PENDING, 1)
+        self._set(_WAIT)
         try:
-            self._set(fcntl.F_RDLCK, _SHARED, _SHARED_BYTES)
+            self._set(_READ)
         finally:
-            self._set(fcntl.F_UNLCK, _PENDING, 1)
+            self._set(_GO_ON)
 
     def xUnlock(self, level: int) -> None:  # noqa: N802
         if level == apsw.SQLITE_LOCK_NONE:
-            self._set(fcntl.F_UNLCK, _PENDING, 2 + _SHARED_BYTES)
+            self._set(_LET_GO)
 
     def xCheckReservedLock(self) -> bool:  # noqa: N802
         """Whether a writer is at work: then the journal is in use and not hot."""
-        ask = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, _RESERVED, 1, 0)
-        found = fcntl.fcntl(self._fd, getattr(fcntl, "F_OFD_GETLK", fcntl.F_GETLK), ask)
+        found = fcntl.fcntl(self._fd, getattr(fcntl, "F_OFD_GETLK", fcntl.F_GETLK), _ASK)
         return bool(struct.unpack(_FLOCK, found)[0] != fcntl.F_UNLCK)
 
     def xFileControl(self, op: int, pointer: int) -> bool:  # noqa: N802
@@ -94,9 +102,9 @@ class UntrustedFile:
     def xSync(self, flags: int) -> None:  # noqa: N802
         return
 
-    def _set(self, kind: int, start: int, length: int) -> None:
+    def _set(self, lock: bytes) -> None:
         try:
-            fcntl.fcntl(self._fd, _SET_LOCK, struct.pack(_FLOCK, kind, os.SEEK_SET, start, length, 0))
+            fcntl.fcntl(self._fd, _SET_LOCK, lock)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES):
                 raise apsw.BusyError("locked by a writer") from error
