@@ -22,7 +22,7 @@ from host.delivery.quiet import Quiet
 from host.governance.languages import Manners
 from host.governance.masking import Masks
 from host.mailbox.inbound import InboundWriter
-from host.mailbox.outbound import OutboundReader, Page
+from host.mailbox.outbound import Accepted, OutboundReader, Page
 from host.mailbox.questions import Approvers
 from host.mailbox.rows import NewMessage
 from host.ports.bot import Bots
@@ -30,6 +30,7 @@ from host.registry.sessions import Session as Carried
 from host.words import ENGLISH
 from sessiondb import Address, SessionFolder, content
 from sessiondb.connection import open_writer
+from sessiondb.records import MessageOut
 from tests.fakes.platform import MemoryBot
 
 NOW = 1_000
@@ -202,6 +203,42 @@ def test_what_was_read_already_is_not_put_twice(session: Session) -> None:
     ready = session.drawn(first)
     assert texts([session.collect(ready)]) == f"{LARGE}small"
     assert not session.collect(ready).parcels
+
+
+def said(number: int, id_: str, text: str) -> Accepted:
+    told = content.Text(text)
+    return Accepted(MessageOut(number, id_, "m", "", "chat", 1, 0, content.encode(told)), told)
+
+
+def test_of_rows_that_bear_one_id_in_one_page_the_first_is_sent(session: Session) -> None:
+    """A file can be made whose index does not know of the second."""
+    rows = [said(1, "o", "first"), said(3, "p", "between"), said(5, "o", "second"), said(7, "q", "last")]
+    done = session.collect(Ready(rest=rows))
+    assert [json.loads(parcel.payload)["chunk"]["text"] for parcel in done.parcels] == [
+        "first",
+        "between",
+        "last",
+    ]
+    assert [(refused.seq, refused.reason) for refused in done.refused] == [(5, "an id that was used before")]
+    assert [chunk.seq for chunk in session.writer.open_parcels()] == [1, 3, 7]
+    assert session.writer.mark("outbound_read") == session.writer.mark("seq_high_water") == 7
+
+
+def test_a_row_that_came_in_an_earlier_page_is_not_sent_again(session: Session) -> None:
+    session.collect(Ready(rest=[said(1, "o", "first")]))
+    done = session.collect(Ready(rest=[said(3, "o", "again"), said(5, "p", "last")]))
+    assert [parcel.seq for parcel in done.parcels] == [5]
+    assert [refused.seq for refused in done.refused] == [3]
+
+
+def test_a_page_writes_each_value_once_however_many_rows_it_has(session: Session) -> None:
+    session.writes(*(f"row {number}" for number in range(20)))
+    made: list[str] = []
+    session.writer._connection.exec_trace = lambda _, sql, __: not made.append(sql)  # type: ignore[func-returns-value]
+    assert len(session.collect().parcels) == 20
+    session.writer._connection.exec_trace = None
+    assert sum("INTO session" in sql for sql in made) <= 3
+    assert sum("FROM delivered WHERE message_out_id" in sql for sql in made) == 1
 
 
 def test_a_row_that_is_changed_after_it_was_read_is_what_was_read(session: Session) -> None:

@@ -457,3 +457,77 @@ def test_each_kind_of_token_is_found_by_its_beginning_in_the_midst_of_a_text(kno
     hidden, _ = Rules().hide(f"see: {secret}, and")
     assert secret not in hidden
     assert hidden.startswith("see: ‹masked: ")
+
+
+SCRAPS = (
+    *(
+        "*",
+        "_",
+        "__",
+        "`",
+        "~",
+        "|",
+        "||",
+        "\\",
+        "\\n",
+        "\\u0061",
+        "  \n",
+        "   \r\n",
+        "\\\n",
+        " ",
+        "  ",
+        "\n",
+        "!",
+        "[",
+        "]",
+        "<",
+        ">",
+    ),
+    *(
+        "<b>",
+        "</b>",
+        "<!-- x -->",
+        "[](http://a)",
+        "![",
+        '](http://x.y "t")',
+        "](<a b>)",
+        "][r]",
+        "<http://a|",
+        "a_b",
+    ),
+    *(
+        "&amp;",
+        "&#65;",
+        "&#x41;",
+        "%41",
+        "%C3%A9",
+        "%E2%80%8B",
+        "\u200b",
+        "\x1b[31m",
+        "\uff41",
+        "\U0001d400",
+        "word",
+        "é",
+    ),
+)
+
+
+@pytest.mark.parametrize("marks", [secrecy._TAKEN_OUT, secrecy._TAKEN_OUT_OF_LABELS], ids=["shown", "read"])
+def test_what_marks_begin_with_leaves_none_out(marks: secrecy._Marks) -> None:
+    chance = random.Random(3)
+    for _ in range(2_000):
+        text = "".join(chance.choices(SCRAPS, k=chance.randint(1, 12)))
+        found = [one.span() for one in marks.found_in(text)]
+        assert found == [one.span() for one in marks.mark.finditer(text)], repr(text)
+
+
+@pytest.mark.parametrize("word", ["Basic", "BASIC", "basİc", "ba\u017fıc", "Bearer", "bEARER"])
+def test_a_header_is_one_however_its_letters_are_written(word: str) -> None:
+    assert Rules().hide(f"{word} {drawn(32)}")[1].total() == 1
+
+
+@pytest.mark.parametrize("known", secrecy.KNOWN, ids=lambda known: known.shape.begins)
+def test_a_token_is_found_by_each_of_its_beginnings(known: secrecy.Known) -> None:
+    signs = string.ascii_uppercase + "234567" if known.name == "aws-key-id" else LETTERS
+    token = f"{known.shape.begins}{drawn(known.shape.least, signs)}"
+    assert Rules().hide(f"it is {token}.")[1] == {known.name: 1}

@@ -23,6 +23,34 @@ def test_a_value_that_was_undone_is_not_remembered(writer: InboundWriter) -> Non
     assert writer.mark("read") == 2
 
 
+def test_what_was_written_before_a_part_that_breaks_is_kept_and_so_is_what_comes_after(
+    writer: InboundWriter, session: Session
+) -> None:
+    with writer.writing():
+        writer.set_value("before", "a")
+        with suppress(ValueError), writer.alone():
+            writer.set_value("before", "b")
+            writer.set_value("within", "b")
+            raise ValueError("it breaks")
+        with writer.alone():
+            writer.set_value("whole", "c")
+        writer.set_value("after", "d")
+        writer.set_value("after", "e")
+    other = InboundWriter(session.folder.inbound_db, lambda: 1)
+    found = {key: other.value(key) for key in ("before", "within", "whole", "after")}
+    other.close()
+    assert found == {"before": "a", "within": "", "whole": "c", "after": "e"}
+
+
+def test_a_value_that_is_written_outside_of_a_transaction_is_there_at_once(
+    writer: InboundWriter, session: Session
+) -> None:
+    writer.set_value("read", "2")
+    other = InboundWriter(session.folder.inbound_db, lambda: 1)
+    assert other.value("read") == "2"
+    other.close()
+
+
 def test_what_is_written_after_a_look_is_seen_by_the_next(writer: InboundWriter) -> None:
     with writer.reading():
         assert writer.mark("read") == 0
