@@ -186,10 +186,8 @@ def assemble(
     languages, news, due = Languages(settings, db, now), Outlet[Session](), Outlet[Session]()
     live, masks = LiveMessages(records, bots, now, lives, languages), Masks(settings, parts.environment)
     scheduler, desk, titles, actions = _schedule(settings, records, bots, due, masks, now)
-    posts, collector = (
-        Posts(db, records.errands),
-        _collector(settings, bots, actions, masks, installation.id, now),
-    )
+    posts = Posts(db, records.errands)
+    collector = _collector(settings, bots, actions, masks, installation.id, now)
     board = ProgressBoard(records, bots, live, collector.quiet.hushes, masks, languages)
     heard = delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations)
     deliveries = Deliveries(db, mailboxes, collector, posts, languages, heard)
