@@ -68,7 +68,10 @@ async def _measure(scratch: Path) -> list[Figure]:
         if len(woken) == DUE:
             all_woken.set()
 
-    scheduler = Scheduler(db, registry, mailboxes, wake, clock.now, Errands(db))
+    async def copied(session: Session) -> None:
+        """There is no other node."""
+
+    scheduler = Scheduler(db, registry, mailboxes, wake, clock.now, Errands(db), copied)
     found = await db.write(lambda connection: _fill(connection, registry))
     due, chat = found[:DUE], found[DUE]
     await asyncio.gather(*(mailboxes.use(s, _put_task) for s in (*due, chat)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -185,12 +185,13 @@ def assemble(
     mailboxes, lives, paused, stations = records.mailboxes, Lives(), Pauses(), Stations(now, parts.spans)
     languages, news, due = Languages(settings, db, now), Outlet[Session](), Outlet[Session]()
     live, masks = LiveMessages(records, bots, now, lives, languages), Masks(settings, parts.environment)
-    scheduler, desk, titles, actions = _schedule(settings, records, bots, due, masks, now)
+    copied: Callable[[Session], Awaitable[None]] = lambda one: deliveries.carrier.before_an_effect(one)  # noqa: E731
+    scheduler, desk, titles, actions = _schedule(settings, records, bots, due, masks, now, copied)
     posts = Posts(db, records.errands)
     collector = _collector(settings, bots, actions, masks, installation.id, now)
     board = ProgressBoard(records, bots, live, collector.quiet.hushes, masks, languages)
     heard = delivery.Outlets(live.claimed, live.look, scheduler.look_soon, news, stations)
-    deliveries = Deliveries(db, mailboxes, collector, posts, languages, heard)
+    deliveries: Deliveries = Deliveries(db, mailboxes, collector, posts, languages, heard)
     saying, kept = Saying(deliveries), installs.of(db, Seal(data, parts.environment), now)
     budgets, sign_ins, gateway = _ways_out(settings, parts, records, stations, saying, masks, deliveries)
     ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
@@ -393,14 +394,16 @@ def _schedule(
     due: Outlet[Session],
     masks: Masks,
     now: Callable[[], int],
+    copied: Callable[[Session], Awaitable[None]],
 ) -> tuple[Scheduler, Desk, Titles, Actions]:
-    scheduler = Scheduler(records.db, records.sessions, records.mailboxes, due, now, records.errands)
-    homes = Homes(settings, records, Readers(settings, records.db, bots))
+    db, mailboxes = records.db, records.mailboxes
+    scheduler = Scheduler(db, records.sessions, mailboxes, due, now, records.errands, copied)
+    homes = Homes(settings, records, Readers(settings, db, bots))
     trials = Trials(homes, records, bots, due, now)
     desk = Desk(scheduler, homes, trials, records, settings, now)
     again = {*KINDS, NAME_THREAD} - {RUN_NOW}
-    tasks = TaskActions(scheduler, homes, records.db, records.mailboxes, settings.config.host.zone, now)
-    titles, known = Titles(settings, bots, masks, now, records.db), dict.fromkeys(KINDS, tasks.prepared)
+    tasks = TaskActions(scheduler, homes, db, mailboxes, settings.config.host.zone, now)
+    titles, known = Titles(settings, bots, masks, now, db), dict.fromkeys(KINDS, tasks.prepared)
     return scheduler, desk, titles, Actions({**known, NAME_THREAD: titles.prepared}, again)
 
 

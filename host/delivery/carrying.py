@@ -99,7 +99,7 @@ class Carrier:
                 continue
             await self._take_files(session, changes)
             left = {known.outs.get(number, "") for part, number, _ in changes.gone if part == OUT}
-            if changes.new or changes.gone or not known.whole:
+            if changes.new or changes.gone or changes.tasks or not known.whole:
                 put = functools.partial(
                     copies.put, session_id=session.id, node=self._db.node, changes=changes, anew=anew
                 )
@@ -207,7 +207,8 @@ class Carrier:
         new += [one for one in values if known.values.get((one.part, one.name)) != hash(one.content)]
         had = {(one.part, one.name) for one in values}
         gone += [(part, 0, name) for part, name in known.values if (part, name) not in had]
-        return Changes(new, gone, whole=True)
+        tasks = [(id_, task) for id_, task in writer.tasks.copies() if id_ not in known.tasks]
+        return Changes(new, gone, whole=True, tasks=tasks)
 
 
 def _apply(known: Known, changes: Changes) -> None:
@@ -215,6 +216,7 @@ def _apply(known: Known, changes: Changes) -> None:
         copies.no_more(known, part, number, name)
     for copy in changes.new:
         copies.note(known, copy)
+    known.tasks.update(id_ for id_, _ in changes.tasks)
     known.whole = changes.whole
     if changes.whole:
         known.done = None

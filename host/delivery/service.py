@@ -182,6 +182,7 @@ class Deliveries:
         done = await self._read_on(session, Ready())
         while done is not None and not self.pace.over and done.waits:
             if (asked := done.asked) is not None:
+                await self.carrier.before_an_effect(session)  # another node is to find that it was asked for
                 async with self._collector.actions.prepared(session, asked) as handler:
                     ready = Ready(handlers={asked.row_id: handler}, rest=done.rest)
                     done = await self._read_on(session, ready)

@@ -44,6 +44,7 @@ class Known:
     values: dict[tuple[str, str], int] = field(
         default_factory=dict
     )  # hash of the content of whatever else there is, by part and name
+    tasks: set[str] = field(default_factory=set)  # of which there is a copy
     whole: bool = False  # they are of this node's file, and were complete
 
 
@@ -54,6 +55,7 @@ class Changes:
     new: Sequence[Copy]
     gone: Sequence[tuple[str, int, str]]  # part, number and name
     whole: bool
+    tasks: Sequence[tuple[str, str]] = ()  # set up since, id and copy: with the step that says so
 
 
 def known(connection: Statements, session_id: str, node: str) -> Known:
@@ -112,6 +114,7 @@ def put(connection: Statements, session_id: str, node: str, changes: Changes, *,
         drop(connection, session_id)
     connection.executemany(_DELETE, [(session_id, *one) for one in changes.gone])
     connection.executemany(_PUT, [(session_id, *copy) for copy in changes.new])
+    connection.executemany(_SET_UP, [(id_, session_id, task) for id_, task in changes.tasks])
     if changes.whole:
         carry(connection, session_id, node)
 
@@ -203,6 +206,8 @@ _PUT = (
     "INSERT INTO mailbox_copies (session_id, part, number, name, content) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (session_id, part, number, name) DO UPDATE SET content = excluded.content"
 )
+# What a look of the schedule has kept is of a later state than this.
+_SET_UP = "INSERT INTO task_copies VALUES (?, ?, ?) ON CONFLICT (task_id) DO NOTHING"
 _PORTION = (
     "SELECT part, number, name, content FROM mailbox_copies WHERE session_id = ? AND (part, number, name) > (?, ?, ?)"
     " ORDER BY part, number, name LIMIT ?"

@@ -2,8 +2,8 @@
 
 What a crash does, step by step. Of a change: the index says "look" before the task is written, so a task that was written
 is found. Of a firing: the session is marked busy, then its file moves the task on and gets the message in one transaction,
-then the index is raised; whatever comes after the first step is made up for by the look at the next start, and a due time
-that was fired is no longer due.
+then that is copied where another node may go on, then the index and the task's copy are raised; whatever comes after the first
+step is made up for by the look at the next start, and a due time that was fired is no longer due.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import functools
 import logging
 import math
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -66,7 +66,10 @@ class Scheduler:
         wake: Callable[[Session], None],
         now: Callable[[], int],
         errands: Errands,
+        copied: Callable[[Session], Awaitable[None]],
     ) -> None:
+        """`copied`: another node would find what is in the session's file."""
+        self._copied = copied
         self._errands = errands
         errands.ways[carried.KIND] = self._asked_to
         self._db = db
@@ -187,6 +190,8 @@ class Scheduler:
                 began = self._now()
                 here = await self._db.read(functools.partial(standing.of, place=session.place))
                 found = await self._mailboxes.use(session, functools.partial(_look, here=here, now=began))
+                if found.waits:
+                    await self._copied(session)
                 await self._settle(session, found, began, here)
             except SessionError as error:
                 pause = min(self._put_off.get(session.id, (0.0, FIRST_PAUSE / 2))[1] * 2, LONGEST_PAUSE)

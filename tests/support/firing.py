@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -63,6 +63,10 @@ class MortalDisk:
 _HANDED = "SELECT about, text FROM notices WHERE channel_type = ? AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
 
 
+async def _no_other_node(_: Session) -> None:
+    return
+
+
 class Life:
     """One life of a host, as far as tasks are concerned."""
 
@@ -71,9 +75,10 @@ class Life:
         self.registry = registry
         self.mailboxes = mailboxes
         self.woken: list[str] = []
-        self.scheduler = Scheduler(
-            db, registry, mailboxes, lambda s: self.woken.append(s.id), clock.now, Errands(db)
-        )
+        self.copied: Callable[[Session], Awaitable[None]] = _no_other_node
+        wake = lambda one: self.woken.append(one.id)  # noqa: E731
+        out = lambda one: self.copied(one)  # noqa: E731
+        self.scheduler = Scheduler(db, registry, mailboxes, wake, clock.now, Errands(db), out)
 
     async def owed(self, session: Session) -> list[Notice]:
         """What people are going to be told: the session's file owes it until a look has handed it over."""

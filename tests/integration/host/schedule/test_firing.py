@@ -13,9 +13,10 @@ import pytest
 from host.config.recurrence import ScheduleError
 from host.mailbox import tasks
 from host.mailbox.missed import Policy
+from host.registry.sessions import Session
 from host.schedule import index
 from host.schedule.service import AT_ONCE
-from sessiondb import Address, Status, content
+from sessiondb import Address, Status, Unavailable, content
 from tests.support.firing import Clock, Life, MortalDisk, living
 
 MONDAY = int(datetime(2026, 11, 23, 8, 30, tzinfo=UTC).timestamp() * 1000)
@@ -37,6 +38,30 @@ async def test_a_due_time_fires_once_and_the_index_knows_the_next(tmp_path: Path
         assert run.occurrence_at == MONDAY + HOUR // 2
         assert await life.db.read(index.earliest) == run.occurrence_at + DAY
         assert session.id in life.woken
+
+
+async def test_a_run_is_copied_for_other_nodes_before_the_copy_of_its_task_says_that_it_was_fired(
+    tmp_path: Path,
+) -> None:
+    clock, found = Clock(MONDAY), list[tuple[int, bool]]()
+    async with living(tmp_path, clock) as life:
+        session = await life.session()
+        await life.schedule(session, "0 9 * * *")
+        await life.scheduler.fire()
+        kept = await life.db.read(lambda c: index.copies_of(c, session.id))
+
+        async def copied(one: Session) -> None:
+            is_kept = await life.db.read(lambda c: index.copies_of(c, one.id)) == kept
+            found.append((len(await life.runs(one)), is_kept))
+            if len(found) == 1:
+                raise Unavailable(tmp_path, "the database is away")
+
+        life.copied = copied
+        clock.at += HOUR
+        assert not await life.scheduler.look(session)
+        assert await life.scheduler.look(session)
+        assert found == [(1, True), (1, True)]
+        assert await life.db.read(lambda c: index.copies_of(c, session.id)) != kept
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from host.config.recurrence import Schedule
 from host.delivery.carrying import Carrier
 from host.delivery.portion import Collected
 from host.folders.disk import ThreadDisk
@@ -20,6 +21,7 @@ from host.mailbox.inbound import InboundWriter
 from host.mailbox.luggage import MOST, Luggage
 from host.mailbox.open import Mailboxes
 from host.mailbox.rows import NewMessage, Question
+from host.mailbox.tasks import Task
 from host.registry import sessions
 from host.registry.db import HostDB
 from host.registry.nodes import Node
@@ -34,6 +36,10 @@ from tests.support.postgres import Server
 PLACE = Address("memory", "w", "c")
 NOW = 1_000_000  # ms
 COUNT = "SELECT count(*) FROM mailbox_copies"
+TASK = Task(
+    *("t1", "Tea", "make tea", Schedule("UTC", at=NOW + 7), "", "run_once", (), "active", NOW + 7, 0, 0, ""),
+    *("U1", "agent", "s1", PLACE, NOW),
+)
 ASKED = Question("m3:ask", "key", ("U1",), 0, approval=False)
 ALL = {
     "transcript": "SELECT * FROM transcript ORDER BY step",
@@ -92,6 +98,12 @@ class Life:
     def answer(self, id_: str) -> None:
         said = Emitted(f"{id_}:final", content.Text(f"answer to {id_}"), id_)
         self.runner.finish_turn(f"turn-{id_}", [said], [id_], ())
+
+
+def set_up(writer: InboundWriter) -> None:
+    """A task, as an agent asked for it."""
+    with writer.writing():
+        writer.tasks.put(TASK)
 
 
 def sent(writer: InboundWriter) -> None:
@@ -187,6 +199,9 @@ async def test_what_was_copied_is_the_next_nodes_file_to_the_last_step_of_a_turn
         )
         await bob.carrier.release(bob.session, outcome())
         assert postgres.says(url, copied) == "m3 m3b run"  # it goes on with them, and is not over
+        await bob.mailboxes.use(bob.session, set_up)
+        await bob.carrier.release(bob.session, outcome())
+        assert postgres.says(url, "SELECT task_id FROM task_copies") == "t1"  # with the step that says so
         final = Emitted(f"{call.turn}:final", content.Text("both"), "m3")
         bob.runner.finish_turn(call.turn, [final], ["m4"], ())
         await bob.carrier.release(bob.session, outcome())
