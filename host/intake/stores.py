@@ -30,7 +30,9 @@ from sessiondb import Address, SessionError, Unavailable, content
 
 log = logging.getLogger(__name__)
 
-PACE = 0.05  # s between two stores at an address that goes on meanwhile: what comes until then is stored by one commit
+# s between two stores at an address that goes on meanwhile, so that what comes until then is stored by one commit: longer where
+# many do, for together they are not to make more than 250 commits a second
+SHORTEST_PACE, PACE_EACH, LONGEST_PACE = 0.04, 0.004, 0.2
 MOST_BREAKS = 3  # times that a message may break its store in one life, each at another look
 UNFIT = mark("no file of a conversation could take it in")
 
@@ -183,7 +185,7 @@ class Stores:
         """Of a stream alone: whoever speaks first is stored at once, and an order at any time."""
         lane.attend()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PACE):
+            async with asyncio.timeout(_pace(len(self._lanes))):
                 await lane.ordered.wait()
 
     async def _next(self, lane: _Lane) -> list[storing.Attached]:
@@ -309,6 +311,10 @@ class Stores:
     def _let_go(self, key: tuple[str, Address], lane: _Lane) -> None:
         self._held.difference_update(entry.id for entry in lane.entries)
         del self._lanes[key]
+
+
+def _pace(lanes: int) -> float:
+    return min(max(SHORTEST_PACE, PACE_EACH * lanes), LONGEST_PACE)
 
 
 def _has_files(entry: Entry) -> bool:

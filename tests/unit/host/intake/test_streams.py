@@ -77,7 +77,8 @@ class Way:
 
 @pytest.fixture
 async def way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Way]:
-    monkeypatch.setattr(stores, "PACE", 3_600.0)
+    for name in ("SHORTEST_PACE", "LONGEST_PACE"):
+        monkeypatch.setattr(stores, name, 3_600.0)
     disk = ThreadDisk()
     db = await HostDB.open(tmp_path / "host.db", disk)
     made = Way(tmp_path, disk, db)
