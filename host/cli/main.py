@@ -239,6 +239,21 @@ def restore(
 
 
 @app.command()
+def hold(
+    moment: Annotated[str, typer.Argument(help="When its copy was begun: 2026-11-30T06:00Z.")],
+    config: ConfigOption = None,
+    forgotten: Annotated[
+        Path | None,
+        typer.Option(help="What `dovecote forget --list` printed since: they are forgotten here, too."),
+    ] = None,
+) -> None:
+    """Hold a database that its own tools put back until `dovecote resume`; tells what may repeat."""
+    from host.cli import holding
+
+    holding.hold(config_of(config), moment, forgotten)
+
+
+@app.command()
 def export(
     conversation: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")],
     config: ConfigOption = None,

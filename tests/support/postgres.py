@@ -96,6 +96,18 @@ class Server:
         self._run("createdb", *self._here(), "-T", "template0", *options, name)
         return self.url(name)
 
+    def dumped(self, url: str, name: str) -> Path:
+        """As an administrator copies a database."""
+        file = self.folder / name
+        self._run("pg_dump", "-Fc", "-f", str(file), "-d", url)
+        return file
+
+    def put_back(self, dump: Path) -> str:
+        """Into a new database; its address."""
+        url = self.database()
+        self._run("pg_restore", "--exit-on-error", "-d", url, str(dump))
+        return url
+
     def says(self, url: str, sql: str) -> str:
         """What a statement of somebody else's answers, without headings."""
         return self._run("psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql).strip()

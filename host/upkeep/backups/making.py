@@ -56,6 +56,11 @@ DATABASES = (
     "inbound/inbound.db",
     "outbound/outbound.db",
 )  # of a session, in the order in which they are copied
+# What a data folder has besides is made again from the database by whoever serves next.
+IN_A_DATABASE = (
+    "its records are in PostgreSQL: `pg_dump -Fc -f FILE DATABASE` copies these, and after it copy the folder that [cluster]"
+    " workspaces names, if it does (docs/operations.md, Backup of a database)"
+)
 
 
 class BackupError(Exception):
@@ -79,9 +84,7 @@ def make(data: Path, to: IO[bytes], told: Callable[[str], None], *, in_memory: b
     Raises `BackupError`, `OSError`, and `SessionError` for a host.db that cannot be copied."""
     data = data.resolve()
     if noted(data):
-        raise BackupError(
-            "its records are in PostgreSQL, which has tools of its own for that (docs/operations.md)"
-        )
+        raise BackupError(IN_A_DATABASE)
     open_registry(data, of_any_version=True).close()  # says what is missing in the usual words
     scratch.clear(data, MEMORY)
     with (
