@@ -75,7 +75,8 @@ class Run:
             await talking
             await self._everything()
             watching.cancel()
-            wrong = list(judge.faults(self._messages, self._posts, self._nodes.files("written")))
+            written = self._nodes.files("written")
+            wrong = list(judge.faults(self._messages, self._posts, written, self._unsure()))
             tolerance = 0.0 if self._size.share else TOLERANCE
             kept = self._nodes.files("kept")
             wrong += [f"in {channel} a turn that is over is shown" for channel in self._shown()]
@@ -108,10 +109,13 @@ class Run:
     async def _everything(self) -> None:
         try:
             async with asyncio.timeout(IN_THE_END):
-                while not judge.answered(self._messages, self._posts) or self._shown():  # noqa: ASYNC110 - other processes post
+                while not judge.answered(self._messages, self._posts, self._unsure()) or self._shown():  # noqa: ASYNC110 - other processes post
                     await asyncio.sleep(LOOK)
         except TimeoutError:
             return  # what is missing is named
+
+    def _unsure(self) -> set[str]:
+        return judge.unsure(self._said, self._messages, self._posts, self._troubles)
 
     def _shown(self) -> Sequence[str]:
         return judge.shown(lines(self._live))

@@ -81,6 +81,17 @@ def test_answers_of_a_conversation_come_in_the_order_of_its_messages_unless_ques
     assert list(judge.faults([*SAID, asking], [*POSTS, answered[-1]], [])) == ["'m0-2' was not asked"]
 
 
+def test_a_file_may_be_missing_where_its_turn_was_in_trouble_and_nowhere_else() -> None:
+    said, without = {"m0-1": 2.5}, [post for post in POSTS if not post.file]
+
+    def found(*troubles: Trouble) -> list[str]:
+        return list(judge.faults(SAID, without, [], judge.unsure(said, SAID, without, troubles)))
+
+    assert found(Trouble(3.9, 10.0)) == []
+    assert len(found(Trouble(4.1, 10.0))) == len(found()) == 1
+    assert judge.answered(SAID, without, ["file of m0-1"])
+
+
 def test_nobody_is_told_that_an_answer_is_lost() -> None:
     [told] = wrong([*POSTS, Post(10.0, "c0", f"⚠️ {judge.LOST} with this conversation's records (m1).")])
     assert told.startswith("in c0 people were told: ")
