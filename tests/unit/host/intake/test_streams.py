@@ -39,6 +39,13 @@ class Way:
         self.stores = Stores(self.records, cast(Any, above), lambda: NOW)
 
     async def admit(self, natural_id: str, kind: EventClass = EventClass.MESSAGE) -> Session:
+        session, entry = await self.taken_in(natural_id, kind)
+        self.stores.add(session, entry)
+        return session
+
+    async def taken_in(
+        self, natural_id: str, kind: EventClass = EventClass.MESSAGE
+    ) -> tuple[Session, inbox.Entry]:
         event = InboundEvent(
             kind, PLACE, natural_id, Author("U1"), NOW, platform_message_id=natural_id, value="stop"
         )
@@ -50,8 +57,7 @@ class Way:
 
         id_, entry = await self.db.write(job)
         [session] = await self.db.read(lambda c: self.records.sessions.load(c, "id = ?", (id_,)))
-        self.stores.add(session, entry)
-        return session
+        return session, entry
 
     async def waiting(self) -> int:
         [(count,)] = await self.db.read(
@@ -105,3 +111,49 @@ async def test_what_comes_while_an_address_is_stored_shares_a_commit_and_an_orde
     await way.admit("5")  # the stream is over: whoever speaks now is stored at once
     await way.until_waiting(0)
     assert way.commits == 3
+
+
+async def test_a_session_whose_inbox_is_read_is_back_in_memory_though_people_go_on_speaking(way: Way) -> None:
+    """What came meanwhile had the look begin anew, for as long as they spoke faster than a commit takes."""
+    session, _ = await way.taken_in("1")  # as a crash leaves it
+    way.stores.replay(session)
+    for number in range(2, 9):
+        await way.admit(str(number))
+    assert session.id not in way.stores._replaying
+    await way.admit("order", EventClass.CONTROL)
+    await way.until_waiting(0)
+    assert await way.stored(session) == [*map(str, range(1, 9)), "order"]
+
+
+async def test_what_is_told_of_twice_while_the_inbox_is_read_is_stored_once_and_behind_what_was_before_it(
+    way: Way,
+) -> None:
+    session, _ = await way.taken_in("1")
+    _, entry = await way.taken_in("2")
+    way.stores.replay(session)
+    await asyncio.sleep(0)  # it begins to read
+    way.stores.add(session, entry)
+    await way.until_waiting(0)
+    assert await way.stored(session) == ["1", "2"]
+    assert way.stores._came == {}
+
+
+async def test_what_came_while_the_inbox_could_not_be_read_is_overtaken_by_nothing_later(way: Way) -> None:
+    session = await way.admit("1")
+    await way.until_waiting(0)
+    _, entry = await way.taken_in("2")
+    way.stores.replay(session)
+    await asyncio.sleep(0)
+    way.stores.add(session, entry)
+    way.stores._replaying[session.id].cancel()
+    await asyncio.gather(way.stores._replaying[session.id], return_exceptions=True)
+    await way.admit("3")
+    await way.until_waiting(0)
+    assert await way.stored(session) == ["1", "2", "3"]
+
+
+def test_the_more_addresses_go_on_the_longer_each_is_gathered_and_none_for_long() -> None:
+    paces = [stores._pace(lanes) for lanes in range(1, 200)]
+    assert paces == sorted(paces)
+    assert (paces[0], paces[-1]) == (stores.SHORTEST_PACE, stores.LONGEST_PACE)
+    assert all(lanes / pace <= 1 / stores.PACE_EACH + 1e-6 for lanes, pace in enumerate(paces[:50], start=1))
