@@ -79,8 +79,10 @@ class Carrier:
             try:
                 async with self._locks.setdefault(session.id, asyncio.Lock()):
                     await self._bring(session)
+            except Missing:
+                await self._have_nothing(session)
             except SessionError as error:
-                if isinstance(error, Unavailable) and not isinstance(error, Missing):
+                if isinstance(error, Unavailable):
                     raise
 
     async def _bring(self, session: Session) -> None:
@@ -134,15 +136,18 @@ class Carrier:
                 await self._mailboxes.luggage.leave(f"{outgoing(session.id)}{folder}")
 
     async def _have_nothing(self, session: Session) -> None:
-        """No runner has written yet, and that is all there is to copy."""
+        """No runner has written yet: what the host has put there for one is all there is to copy."""
+        known = self._known.get(session.id)
+        own = await self._mailboxes.use(session, lambda w: belongings.of(w, w.pending(), {}, (), ()))
+        if known is not None and (known.whole or not own):
+            return
+        changes = Changes(own, (), whole=True)
 
         def job(connection: Statements) -> None:
-            copies.drop(connection, session.id)
-            copies.carry(connection, session.id, self._db.node)
+            copies.put(connection, session.id, self._db.node, changes, anew=True)
 
-        if session.id not in self._known:
-            await self._db.write(job)
-            self._known[session.id] = Known()
+        await self._db.write(job)
+        self._known[session.id] = Known()  # whoever finds a file copies it anew
 
     async def prune(self, session: Session, *, everything: bool) -> None:
         """Its owner has taken old steps from the file, or (`everything`) all that was in it. A crash before this leaves copies

@@ -215,6 +215,26 @@ async def test_what_was_copied_is_the_next_nodes_file_to_the_last_step_of_a_turn
         assert postgres.says(url, "SELECT carried = node, node FROM sessions") == "t|bob"
 
 
+async def test_a_run_of_a_conversation_in_which_no_runner_was_yet_is_there_on_the_next_node(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.database()
+
+    def fire(writer: InboundWriter) -> None:
+        with writer.writing():
+            run = content.Task("make tea", "Tea", "now")
+            writer.insert(NewMessage("run", "task", PLACE, run, NOW, task_id="t1", occurrence_at=7))
+
+    async with living(url, tmp_path, "ada") as ada:
+        ada.session.folder.outbound_db.unlink()
+        assert await ada.carrier.release(ada.session) == []
+        await ada.mailboxes.use(ada.session, fire)
+        await ada.carrier.before_an_effect(ada.session)
+    async with living(url, tmp_path, "bob") as bob:
+        pending = await bob.mailboxes.use(bob.session, lambda writer: writer.pending())
+        assert pending[0].id == "run"
+
+
 async def test_what_the_owner_of_the_file_takes_away_is_copied_no_more(
     postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
