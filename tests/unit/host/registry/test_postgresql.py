@@ -470,6 +470,7 @@ async def test_commits_are_durable_whatever_the_database_is_set_to(hosts: Hosts)
     hosts.says(f"ALTER DATABASE {name} SET synchronous_commit = off")
     registry = await hosts.open()
     assert await registry.read(lambda s: s.execute("SHOW synchronous_commit").fetchone()) == ("on",)
+    assert await registry.read(lambda s: s.execute("SHOW jit").fetchone()) == ("off",)
 
 
 async def test_a_database_of_a_newer_version_is_left_as_it_is(hosts: Hosts, tmp_path: Path) -> None:
