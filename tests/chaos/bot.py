@@ -21,7 +21,7 @@ from host.folders.disk import ThreadDisk
 from host.live import policy as live_policy
 from host.ports.bot import Bots, Delivery, Receipt
 from host.ports.events import EventClass, InboundEvent
-from host.upkeep import packing
+from host.upkeep import giving_back, packing
 from sessiondb import content
 from tests.support import clocks, durable, hosting
 from tests.support.forking import ForkedLauncher
@@ -80,10 +80,15 @@ async def serve(platform: Path, data: Path, url: str) -> None:
     live_policy.OPEN_AFTER = 0.5
     agent = {"provider": "mock", "options": {"tools": TOOLS}}
     packing.EVERY, packing.WHILE_WRITTEN = 1.0, WHILE_WRITTEN
+    restless = int(data.name[-1:]) % 2 == 1  # what rests there for a moment may be another node's next
+    giving_back.EVERY, giving_back.IDLE = (1.0, 2_000) if restless else (giving_back.EVERY, giving_back.IDLE)
+    runner = {"idle_exit": 2.0, "stream_idle": 1.0} if restless else {}
     shared = data.parent / "shared"
     mounted = {"workspaces": str(shared)} if (shared / share.MARK).exists() else {}
     cluster = {"database": url, **mounted}
-    config = hosting.config(data, host={"sweep_every": 1.0}, cluster=cluster, agents={"default": agent})
+    config = hosting.config(
+        data, host={"sweep_every": 1.0}, runner=runner, cluster=cluster, agents={"default": agent}
+    )
     bot = Bot(platform, data.name)
     parts = Parts(ThreadDisk(), ForkedLauncher(clocks.__name__), clocks.clock_of(data))
     await Host(config, Bots({bot.channel_type: bot}), parts).serve()
