@@ -233,14 +233,20 @@ class Errands:
 
 def _begun(connection: Statements, errand: Errand) -> bool:
     """False where it is withdrawn by now."""
-    connection.execute(_OLD, (KEPT,))
+    forget(connection)
     connection.execute(_BEGIN, (errand.id,))
     return connection.changes() > 0
 
 
 def _withdrawn(connection: Statements, errand: Errand) -> bool:
-    connection.execute(f"{_GONE} AND begun_at = 0", (errand.id,))
-    return connection.changes() > 0
+    """Whether nobody had begun it; what is answered from now on is nobody's to read."""
+    row = connection.execute(f"{_GONE} RETURNING begun_at", (errand.id,)).fetchone()
+    return row is not None and not row[0]
+
+
+def forget(connection: Statements) -> None:
+    """What nobody waits for any more: people's words may be in it."""
+    connection.execute(_OLD, (KEPT,))
 
 
 _PUT = "INSERT INTO errands (node, asker, kind, body, asked_at) VALUES (?, ?, ?, ?, ms_now()) RETURNING id"

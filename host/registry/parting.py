@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from host.registry import errands
 from host.registry.statements import Statements
 from host.registry.tidings import Tidings, What
 
@@ -57,6 +58,7 @@ def away(connection: Statements, mark: str) -> list[str]:
 
 def end(connection: Statements, mark: str) -> None:
     connection.execute("DELETE FROM to_forget WHERE mark = ? AND person <> ''", (mark,))
+    errands.forget(connection)
 
 
 def parts_of(connection: Statements, node: str) -> Sequence[tuple[str, str]]:

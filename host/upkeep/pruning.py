@@ -17,7 +17,7 @@ from typing import Protocol
 from host.mailbox import copies, ledger, questions, remaking, spaces
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.open import Records
-from host.registry import asked, events, judgements, packs
+from host.registry import asked, errands, events, judgements, packs
 from host.registry.holding import UNHELD
 from host.registry.notices import FORGETTABLE
 from host.registry.port import Statements
@@ -105,6 +105,7 @@ class Pruner:
                 pass
         if self._db.holding.is_shared:
             await self._db.write(self._db.tidings.forget)
+            await self._db.write(errands.forget)
             while await self._db.write(functools.partial(_nobodys, before=before)) == PORTION:
                 pass
 

@@ -166,6 +166,20 @@ async def test_what_lasts_too_long_is_said_to_be_unknown(both: Both, monkeypatch
         await both.ada.began.wait()
     with pytest.raises(Unclear, match="what became of it"):
         await asking
+    assert both.says("SELECT count(*) FROM errands") == "0"
+    both.ada.goes_on.set()  # it is done all the same, and its answer is kept for nobody
+    assert await both.ask("two") == "two!"
+    assert both.ada.did == ["one", "two"]
+    assert both.says("SELECT count(*) FROM errands") == "0"
+
+
+async def test_what_nobody_waits_for_any_more_goes(both: Both) -> None:
+    await both.ada.end()
+    old = "INSERT INTO errands (node, asker, kind, body, asked_at) VALUES ('z', 'b', 'say', 'hers', ms_now() - %d) RETURNING 1"
+    for ago in (errands.KEPT + 1, 0):
+        both.says(old % ago)
+    await both.bob.registry.write(errands.forget)
+    assert both.says("SELECT count(*) FROM errands") == "1"
 
 
 async def test_a_fault_of_one_errand_is_told_and_holds_up_no_other(both: Both) -> None:
