@@ -194,10 +194,10 @@ def assemble(
     deliveries: Deliveries = Deliveries(db, mailboxes, collector, posts, languages, heard)
     saying, kept = Saying(deliveries), installs.of(db, Seal(data, parts.environment), now)
     budgets, sign_ins, gateway = _ways_out(settings, parts, records, stations, saying, masks, deliveries)
-    ears = Ears(parts.disk, news, bells=config.host.bells, slowest=config.host.poll_slowest)
-    ended = Outlet(board.forget, news)
-    means = Means(parts.launcher, deliveries, ears, gateway, due, paused, board.waiting, ended)
-    supervisor = Supervisor(settings, installation.id, records, means, lives, now)
+    waking = due, news, paused, lives
+    ears, supervisor = _runners(
+        settings, parts, records, deliveries, gateway, board, installation.id, *waking
+    )
     draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), paused, sign_ins.pasted)
     ingress, followers = Ingress(settings, records, onward, now), Followers(desk, supervisor, bots)
@@ -232,6 +232,27 @@ def assemble(
         service,
         _taking_up(settings, swept, sweep, ordered, service, now),
     )
+
+
+def _runners(
+    settings: Settings,
+    parts: Parts,
+    records: Records,
+    deliveries: Deliveries,
+    gateway: Gateway,
+    board: ProgressBoard,
+    installation: str,
+    due: Outlet[Session],
+    news: Outlet[Session],
+    paused: Pauses,
+    lives: Lives,
+) -> tuple[Ears, Supervisor]:
+    """What begins them, and what hears of their work."""
+    host = settings.config.host
+    ears = Ears(parts.disk, news, bells=host.bells, slowest=host.poll_slowest)
+    ended = Outlet(board.forget, news)
+    means = Means(parts.launcher, deliveries, ears, gateway, due, paused, board.waiting, ended)
+    return ears, Supervisor(settings, installation, records, means, lives, parts.now)
 
 
 def _have_shared(db: Registry, bots: Bots, supervisor: Supervisor, languages: Languages) -> None:
