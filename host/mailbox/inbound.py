@@ -210,7 +210,7 @@ class InboundWriter(Transactions):
         """Of what answers the message, at this address."""
         self.catch_up()
         sql = (
-            "SELECT DISTINCT state FROM delivered WHERE in_reply_to = ? AND in_reply_to <> '' AND channel_type = ?"
+            "SELECT state FROM delivered WHERE in_reply_to = ? AND in_reply_to <> '' AND channel_type = ?"
             " AND workspace_id = ? AND platform_id = ? AND thread_id = ?"
         )
         return {str(state) for (state,) in self._connection.execute(sql, (message_id, *address)).fetchall()}
