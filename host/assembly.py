@@ -194,10 +194,8 @@ def assemble(
     deliveries: Deliveries = Deliveries(db, mailboxes, collector, posts, languages, heard)
     saying, kept = Saying(deliveries), installs.of(db, Seal(data, parts.environment), now)
     budgets, sign_ins, gateway = _ways_out(settings, parts, records, stations, saying, masks, deliveries)
-    waking = due, news, paused, lives
-    ears, supervisor = _runners(
-        settings, parts, records, deliveries, gateway, board, installation.id, *waking
-    )
+    known = installation.id, due, news, paused, lives
+    ears, supervisor = _runners(settings, parts, records, deliveries, gateway, board, *known)
     draining = Draining(deliveries, supervisor, mailboxes, board, news, stopping)
     onward = Onward(supervisor, deliveries, saying, posts, IncomingFiles(bots), paused, sign_ins.pasted)
     ingress, followers = Ingress(settings, records, onward, now), Followers(desk, supervisor, bots)
