@@ -335,6 +335,63 @@ async def test_one_node_has_the_upkeep_and_when_it_is_over_another(nodes: Nodes,
     assert nodes.says("SELECT sum(places) FROM nodes_seen") == "0"  # it is no channel
 
 
+async def test_who_asks_for_the_upkeep_each_second_while_another_has_it_writes_nothing(
+    nodes: Nodes, slow_beats: None
+) -> None:
+    ada, bob = await nodes.open(ADA), await nodes.open(BOB)
+    assert await ada.write(ada.holding.take_upkeep)
+    written = "SELECT pg_snapshot_xmax(pg_current_snapshot())"  # a number for each transaction that changes something
+    before = nodes.says(written)
+    for _ in range(3):
+        assert not await bob.write(bob.holding.take_upkeep)
+        assert await ada.write(ada.holding.take_upkeep)
+    assert nodes.says(written) == before
+
+
+async def test_another_node_is_told_once_by_a_group_however_many_jobs_of_it_have_something_for_it(
+    nodes: Nodes, slow_beats: None
+) -> None:
+    """Also where one of them breaks: a hint changes nothing. And by no attempt that was undone."""
+    from host.registry.hints import listening
+
+    ada = await nodes.open(ADA)
+    listener = listening(nodes.url, "heard")
+    attempts = list[int]()
+
+    def hints(_: Statements) -> None:
+        ada.holding.hint("heard")
+
+    def breaks(connection: Statements) -> None:
+        hints(connection)
+        raise ValueError("one of many")
+
+    def is_undone_once(connection: Statements) -> None:
+        from psycopg.errors import SerializationFailure
+
+        hints(connection)
+        attempts.append(len(attempts))
+        if len(attempts) == 1:
+            raise SerializationFailure("could not serialize access")
+
+    jobs = (ada.write(job) for job in (hints, hints, breaks, is_undone_once))
+    outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+    assert [type(one) for one in outcomes] == [type(None), type(None), ValueError, type(None)]
+    await ada.write(lambda _: None)  # has nothing to tell
+    assert len(list(listener.notifies(timeout=PATIENCE, stop_after=1))) == 1
+    assert list(listener.notifies(timeout=0)) == []
+    assert attempts == [0, 1]
+    listener.close()
+
+
+def test_what_is_hinted_at_is_asked_for_once() -> None:
+    held = Holding("a")
+    assert held.hinted() == []
+    for channel in ("two", "one", "two"):
+        held.hint(channel)
+    assert held.hinted() == ["one", "two"]
+    assert held.hinted() == []
+
+
 async def test_what_nobody_holds_is_looked_after_where_its_files_lie(nodes: Nodes, slow_beats: None) -> None:
     ada, bob = await nodes.open(ADA), await nodes.open(BOB)
     for place, node in (("C1", "a"), ("C2", "b"), ("C3", "z"), ("C4", "b"), ("C5", "a")):
