@@ -147,15 +147,15 @@ def crowds_at_new_places(world: Nodes) -> list[Patch]:
 
 @mutant(Law.ALONE, crowds_at_new_places, several=True)
 def a_place_noted_before_its_commit(_: Nodes) -> list[Patch]:
-    take = Holding.take
+    take = Holding.take_or_leave
 
-    def noted(self: Holding, connection: Statements, address: Address) -> bool:
-        taken = take(self, connection, address)
-        if taken:
+    def noted(self: Holding, connection: Statements, address: Address) -> tuple[str, bool]:
+        other, has = take(self, connection, address)
+        if not other:
             self.note([holding.Place(*address[:3])])
-        return taken
+        return other, has
 
-    return [(Holding, "take", noted)]
+    return [(Holding, "take_or_leave", noted)]
 
 
 def people_who_come_back(world: Nodes) -> list[Patch]:
