@@ -1,10 +1,12 @@
 """What this node serves, where several do at a time: a channel with all that is said there is one node's (docs/adr/0042).
 
-A place is taken when something is to be done there and no node that lives has it; it is held for as long as its node serves. Any
-node takes in what people say; whoever holds the place puts it into the session's file, and nobody else opens that.
+A place is taken when something is to be done there and no node that lives has it (which one: `placing`); it is held until its
+node gives it back, or is over. Any node takes in what people say; whoever holds the place puts it into the session's file, and
+nobody else opens that.
 
-What a crash does. Taken, nothing done yet: its node's, until that is over. A node that is over: its epoch is raised, so that no
-transaction of its own commits any more, and only then another takes what it held.
+What a crash does. Taken, nothing done yet: its node's, until that is over. Given back, not yet noted here: free, and nothing is
+begun here. A node that is over: its epoch is raised, so that no transaction of its own commits any more, and only then another
+takes what it held.
 """
 
 from __future__ import annotations
