@@ -172,7 +172,10 @@ class Mailboxes:
         if not new and mark >= session.seq_high_water:
             return
         why = session.damaged or remaking.LOST
-        remains = await self._db.write(lambda c: remaking.salvage(c, session, why, self._now(), self._zone))
+        shared = self._db.holding.is_shared
+        remains = await self._db.write(
+            lambda c: remaking.salvage(c, session, why, self._now(), self._zone, shared=shared)
+        )
         if remains is not None:
             log.log(
                 logging.INFO if why == remaking.CARRIED else logging.ERROR,  # that one moved is no fault

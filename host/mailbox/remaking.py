@@ -59,9 +59,10 @@ class Remains:
 
 
 def salvage(
-    connection: Statements, session: Session, why: str, now: int, zone: str = "UTC"
+    connection: Statements, session: Session, why: str, now: int, zone: str = "UTC", *, shared: bool = False
 ) -> Remains | None:
-    """Takes up again what was not over, and tells the session's people; None when there was never anything to lose."""
+    """Takes up again what was not over, and tells the session's people; None when there was never anything to lose. `shared`:
+    several nodes serve at a time."""
     row = connection.execute(
         "SELECT seq_high_water, settled_inbox, settled_out FROM sessions WHERE id = ?", (session.id,)
     ).fetchone()
@@ -80,7 +81,7 @@ def salvage(
         "UPDATE sessions SET seq_high_water = ?, busy = 1, work = work + 1 WHERE id = ?", (high, session.id)
     )
     files = files_of(connection, session) if why == CARRIED else None
-    if nameless or why != CARRIED or not given_back(connection, session):
+    if nameless or why != CARRIED or not (shared and _given_back(connection, session)):
         notices.add(
             connection, _notice(session, _moved_or_made(session, why, files, zone), len(nameless), now), now
         )
@@ -95,7 +96,7 @@ def salvage(
     return Remains(high, out, entries, copies, live, at_rest, alone, carried, own)
 
 
-def given_back(connection: Statements, session: Session) -> bool:
+def _given_back(connection: Statements, session: Session) -> bool:
     """Whether its node before gave its channel back in order, when nothing was under way: nobody need know that it moved."""
     row = connection.execute(_GIVEN_BACK, (*session.address[:3], session.node)).fetchone()
     return row is not None
