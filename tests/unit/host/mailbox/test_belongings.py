@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +12,14 @@ from host.mailbox.copies import ASK, IN, Copy
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.remaking import CARRIED, MOVED
 from host.mailbox.rows import NewMessage, Parcel, Question
+from host.registry import sessions
 from host.registry.db import HostDB
+from host.registry.nodes import Node
 from host.registry.port import Statements
-from host.registry.sessions import Session
+from host.registry.sessions import Session, Sessions
 from sessiondb import Address, Status, content
+from tests.support.postgres import Server
+from tests.support.registries import Nodes
 
 NOW = 3_600_000
 PLACE = Address("memory", "w", "c")
@@ -203,3 +208,25 @@ async def test_what_was_copied_and_never_at_rest_has_its_numbers_lifted(session:
         return never, found and found.high_water
 
     assert await db.write(job) == (None, remaking.UNHEARD_OF)
+
+
+@pytest.mark.parametrize(("last", "told"), [("a", 0), ("b", 1), ("", 1)])
+async def test_nobody_is_told_of_a_conversation_that_moved_where_its_channel_was_given_back_in_order(
+    postgres: Server, tmp_path: Path, last: str, told: int
+) -> None:
+    """By the node that had its files: when one gives a channel back nothing is under way there."""
+    nodes = Nodes(postgres)
+    bob = await nodes.open(Node("b", "bob"))
+    id_ = await bob.write(lambda c: sessions.upsert(c, "default", PLACE, "public", NOW))
+    nodes.says(f"UPDATE sessions SET node = 'a', seq_high_water = 3 WHERE id = '{id_}'")
+    row = "INSERT INTO placements (channel_type, workspace_id, platform_id, node, epoch, taken_at, last)"
+    nodes.says(f"{row} VALUES ('memory', 'w', 'c', 'b', 2, 0, '{last}')")
+
+    def job(connection: Statements) -> object:
+        [session] = Sessions(tmp_path).load(connection, "id = ?", (id_,))
+        assert remaking.salvage(connection, session, CARRIED, NOW, shared=True) is not None
+        [(found,)] = connection.execute("SELECT count(*) FROM notices").fetchall()
+        return found
+
+    assert await bob.write(job) == told
+    await nodes.close()
