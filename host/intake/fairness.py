@@ -68,14 +68,17 @@ class Gates:
         except asyncio.CancelledError:
             if turn in gate.waiting:
                 gate.waiting.remove(turn)
-            else:  # it had been let in
+            elif not turn.cancelled():  # it had been let in
                 self._leave(gate, loop)
             raise
 
     def _open(self, gate: _Gate, loop: asyncio.AbstractEventLoop) -> None:
         gate.rests = False
         while gate.waiting and gate.inside < AT_ONCE:
-            gate.waiting.popleft().set_result(None)
+            turn = gate.waiting.popleft()
+            if turn.done():  # cancelled, and whoever waits for it has not heard yet
+                continue
+            turn.set_result(None)
             gate.inside += 1
             gate.entered_at = loop.time()
 

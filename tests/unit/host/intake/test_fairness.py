@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 
@@ -96,3 +97,49 @@ async def test_what_fails_inside_frees_its_place() -> None:
             async with gates.through(FLOODED):
                 raise ValueError("full")
     assert gates._gates == {}
+
+
+async def test_who_gives_up_in_the_moment_in_which_its_turn_comes_is_passed_over_and_takes_nobodys_place() -> (
+    None
+):
+    """Cancelled, it has not run yet when those inside leave."""
+    crowd = Crowd()
+    tasks = [crowd.comes(number) for number in range(MANY)]
+    await settled()
+    crowd.let_go.set()  # those inside run next, and then those that are cancelled
+    for task in tasks[AT_ONCE : AT_ONCE + 2]:
+        task.cancel()
+    async with asyncio.timeout(10):
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(one) for one in ended if one is not None] == [asyncio.CancelledError] * 2
+    assert not crowd.gates._gates
+    crowd.inside.clear()
+    crowd.most = 0
+    crowd.let_go.clear()
+    tasks = [crowd.comes(number) for number in range(MANY)]
+    await settled()
+    assert crowd.inside == list(range(AT_ONCE))  # as many as ever
+    crowd.let_go.set()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*tasks)
+    assert crowd.most == AT_ONCE
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_whoever_gives_up_whenever_it_does_the_others_all_come_through(seed: int) -> None:
+    chance = random.Random(seed)
+    crowd = Crowd()
+    crowd.let_go.set()
+    tasks = [crowd.comes(number, chance.choice((FLOODED, FLOODED, OTHER))) for number in range(60)]
+    left = set(tasks)
+    for task in chance.sample(tasks, 20):
+        for _ in range(chance.randrange(3)):
+            await asyncio.sleep(0)
+        if task.cancel():
+            left.discard(task)
+    async with asyncio.timeout(10):
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(one) for one in ended} <= {type(None), asyncio.CancelledError}
+    assert all(task.exception() is None for task in left)
+    assert crowd.most <= AT_ONCE
+    assert not crowd.gates._gates
