@@ -93,6 +93,7 @@ async def test_without_a_share_a_scope_is_packed_and_handed_over_and_people_and_
     postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packing, "WHILE_WRITTEN", 0.0)
+    monkeypatch.setattr(packing, "SHARE", 0)  # however long a pack took, the next round makes another
     url, bot = postgres.database(), MemoryBot()
     ada = config(tmp_path / "ada", cluster={"database": url, "folder_mb": 1})
     async with serving(ada, bot) as (host, _):

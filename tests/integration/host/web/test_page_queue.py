@@ -20,6 +20,7 @@ from tests.fakes.platform import MemoryBot
 from tests.support.browsing import WEB, Browser, browsing
 from tests.support.hosting import config, now_ms, serving
 from tests.support.viewing import recorded
+from tests.support.waiting import eventually
 
 SQUARE = Address("memory", "w", "square")
 
@@ -134,6 +135,11 @@ async def test_what_waits_is_discarded_and_its_people_are_told(tmp_path: Path) -
         listed = await browser.get("/failures")
         id_ = session_id("default", SQUARE)
         assert f'value="{id_}"' in listed.text
+        session = host.house.records.sessions.get(id_)
+        assert session is not None
+        await eventually(
+            lambda: not host.house.ingress.stores.is_at(session)
+        )  # said in a row, stored together
         done = await browser.send("/failures", order="discard", about=id_, back="/failures")
         assert "3 discarded" in done.shown
         await bot.until(lambda: any("taken off what waited here (3)" in text for text in bot.said("square")))
