@@ -21,7 +21,7 @@ NO_FIFOS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EI
 
 
 POLL_SLOWEST = 1.0  # s between two looks at a quiet file while a bell would tell of a change
-POLL_WITHOUT_BELL = 0.07  # s where none can: an answer must not seem late for it, and a look is one lstat
+POLL_WITHOUT_BELL = 0.08  # s where none can: an answer must not seem late for it, and a look is one lstat
 
 
 def slowest_poll(told: float, *, bell: bool) -> float:
