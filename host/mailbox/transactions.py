@@ -127,8 +127,13 @@ class Transactions:
 
     def set_value(self, key: str, value: str) -> None:
         self._values[key] = self._unwritten[key] = value
-        if not self._writing:
+        if self._writing:
+            return
+        try:
             self._write_values()
+        except BaseException:  # what was refused is not believed, nor written by a later transaction
+            self._forget_values()
+            raise
 
     def mark(self, key: str) -> int:
         return int(self.value(key) or 0)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import apsw
+import pytest
+
 from host.mailbox.inbound import InboundWriter
 from host.registry.sessions import Session
 
@@ -49,6 +52,23 @@ def test_a_value_that_is_written_outside_of_a_transaction_is_there_at_once(
     other = InboundWriter(session.folder.inbound_db, lambda: 1)
     assert other.value("read") == "2"
     other.close()
+
+
+def test_a_value_that_was_refused_is_not_believed_and_not_written_by_a_later_transaction(
+    writer: InboundWriter, session: Session
+) -> None:
+    writer.set_value("read", "2")
+    reader = apsw.Connection(str(session.folder.inbound_db))
+    writer._connection.set_busy_timeout(1)
+    reader.execute("BEGIN; SELECT * FROM session")
+    with pytest.raises(apsw.BusyError):
+        writer.set_value("read", "4")
+    reader.execute("COMMIT")
+    reader.close()
+    assert writer.value("read") == "2"
+    with writer.writing():
+        writer.set_value("other", "1")
+    assert writer.value("read") == "2"
 
 
 def test_what_is_written_after_a_look_is_seen_by_the_next(writer: InboundWriter) -> None:
