@@ -26,6 +26,7 @@ LONGEST_REST = 0.02  # s between two commits of a flood: on a slow disk others w
 class _Gate:
     users: int = 0
     inside: int = 0
+    called: int = 0  # of these: whose turn has come, and who has not run since
     entered_at: float = 0.0  # s of the loop's clock, of whoever came in last
     rests: bool = False
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
@@ -64,13 +65,17 @@ class Gates:
         if not gate.rests:
             self._open(gate, loop)
         try:
+            if turn.done() and gate.called > 1:  # those go first
+                await asyncio.sleep(0)
             await turn
         except asyncio.CancelledError:
             if turn in gate.waiting:
                 gate.waiting.remove(turn)
             elif not turn.cancelled():  # it had been let in
+                gate.called -= 1
                 self._leave(gate, loop)
             raise
+        gate.called -= 1
 
     def _open(self, gate: _Gate, loop: asyncio.AbstractEventLoop) -> None:
         gate.rests = False
@@ -80,6 +85,7 @@ class Gates:
                 continue
             turn.set_result(None)
             gate.inside += 1
+            gate.called += 1
             gate.entered_at = loop.time()
 
     def _leave(self, gate: _Gate, loop: asyncio.AbstractEventLoop) -> None:

@@ -146,3 +146,15 @@ async def test_whoever_gives_up_whenever_it_does_the_others_all_come_through(see
     assert all(task.exception() is None for task in left)
     assert crowd.most <= AT_ONCE
     assert not crowd.gates._gates
+
+
+async def test_who_comes_in_the_moment_in_which_a_turn_is_given_does_not_overtake() -> None:
+    crowd = Crowd()
+    tasks = [crowd.comes(number) for number in range(AT_ONCE + 1)]
+    await settled()
+    crowd.let_go.set()  # those inside leave together, as from one commit, and whoever comes now runs before the next has woken
+    late = asyncio.create_task(crowd._through(1_000, FLOODED))
+    async with asyncio.timeout(10):
+        await asyncio.gather(*tasks, late)
+    assert crowd.inside == [*range(AT_ONCE + 1), 1_000]
+    assert not crowd.gates._gates
