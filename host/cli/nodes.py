@@ -113,8 +113,5 @@ def _row(one: Seen) -> list[str]:
 
 
 def _state(one: Seen) -> str:
-    if one.serves:
-        return "serves, drained" if one.drained else "serves"
-    if one.drained:
-        return "drained"
-    return "stands by" if one.silent < nodes.SILENT else "silent"
+    state = nodes.state_of(one)
+    return "serves, drained" if state == nodes.DRAINING else state

@@ -17,6 +17,7 @@ from sessiondb import connection as sqlite
 from sessiondb.errors import Unavailable
 
 SILENT = 10_000  # ms without a beat after which nobody counts on a node
+DRAINING = "draining"
 FILE = "node"  # in the data folder: its id, for whoever else would take it for its own
 
 
@@ -45,6 +46,14 @@ class Seen:
     channels: int = 0  # that it holds
     works: int = 0  # conversations that were under way there with its latest beat
     labels: tuple[str, ...] = ()  # that it has, where it serves beside others
+
+
+def state_of(one: Seen) -> str:
+    if one.serves:
+        return DRAINING if one.drained else "serves"
+    if one.drained:
+        return "drained"
+    return "stands by" if one.silent < SILENT else "silent"
 
 
 def own(data: Path) -> Node:

@@ -72,7 +72,7 @@ class Others:
 
     def machines(self, registry: Statements) -> tuple[Sequence[Machine], int]:
         """All that share the registry, and the version of its tables."""
-        found = [Machine(one, one.id == self.own, state_of(one)) for one in nodes.seen(registry)]
+        found = [Machine(one, one.id == self.own, nodes.state_of(one)) for one in nodes.seen(registry)]
         return found, whereabouts.tables(registry)
 
     def lie(self, registry: Statements, ids: Iterable[str]) -> Mapping[str, Lies]:
@@ -170,14 +170,6 @@ class Others:
 
 
 NOT_SAID = "it lies with {}, which does not answer"
-
-
-def state_of(one: Seen) -> str:
-    if one.serves:
-        return "draining" if one.drained else "serves"
-    if one.drained:
-        return "drained"
-    return "stands by" if one.silent < nodes.SILENT else "silent"
 
 
 def row_with(row: Row, said: Looks | None) -> Row:

@@ -9,8 +9,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from host.controls.conversations import Row
-from host.registry.nodes import SILENT, Seen
-from host.web.others import answer_of, read, row_with, state_of
+from host.registry.nodes import SILENT, Seen, state_of
+from host.web.others import answer_of, read, row_with
 from host.web.search import Found, Here, Result
 from host.web.timeline import Line, Told
 from sessiondb.records import Address
