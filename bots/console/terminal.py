@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections import deque
 from collections.abc import Coroutine
@@ -13,6 +14,7 @@ from typing import Any
 from prompt_toolkit import PromptSession
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.patch_stdout import patch_stdout
 from rich.console import Console
@@ -31,6 +33,14 @@ STREAMED_LINES = 12  # of an answer under way, shown above the prompt
 LONGEST_LINE = 44  # characters of a conversation's last line in the list of them
 INTERRUPT = "\x03"  # typed: Ctrl-C
 TWICE_WITHIN = 3.0  # s in which a second Ctrl-C leaves
+
+
+class _Keys(Vt100Input):
+    """The terminal's keys, which nobody else takes while something is printed above the prompt: for that time prompt_toolkit
+    hands them to the terminal's driver, for which Ctrl-C is a signal and Ctrl-D the end of a line that nobody reads."""
+
+    def cooked_mode(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
 
 class TerminalScreen:
@@ -112,6 +122,7 @@ class TerminalScreen:
             self._typed.put_nowait(INTERRUPT)
 
         return PromptSession(
+            input=_Keys(sys.stdin),
             history=FileHistory(str(bot.folder / "history")),
             key_bindings=keys,
             multiline=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.dovecote import Folder
-from tests.support.terminal import CTRL_C, CTRL_D, NEW_LINE, TAB, WIDTH, Terminal
+from tests.support.terminal import CTRL_C, CTRL_D, ENTER, NEW_LINE, TAB, WIDTH, Terminal
 
 MOCK = '[agents.default]\nprovider = "mock"\n'
 
@@ -84,6 +84,12 @@ def test_ctrl_c_stops_the_turn_and_twice_leaves(terminal: Terminal) -> None:
     terminal.type(CTRL_C)
     terminal.see("once more leaves, or Ctrl-D")
     assert terminal.leave(CTRL_C) == 0
+
+
+def test_keys_typed_while_something_is_printed_are_keys_all_the_same(terminal: Terminal) -> None:
+    terminal.type(("/help" + ENTER) * 200)
+    terminal.wait_unread()
+    assert terminal.leave() == 0, "Ctrl-D was taken while the help was on its way to the screen"
 
 
 def test_nothing_stale_stays_above_what_is_typed_meanwhile(terminal: Terminal) -> None:

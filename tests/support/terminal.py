@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import fcntl
 import os
 import pty
 import select
 import signal
+import sys
 import termios
 import time
 from pathlib import Path
@@ -18,6 +20,7 @@ from tests.support.started import Dovecote
 from tests.support.waiting import DEADLINE, until
 
 WIDTH, HEIGHT = 80, 24
+FULL = 4_095  # B that wait for the reader of a terminal: what its driver keeps
 ENTER, NEW_LINE, TAB, CTRL_C, CTRL_D = "\r", "\x1b\r", "\t", "\x03", "\x04"
 
 
@@ -77,6 +80,14 @@ class Terminal:
             if time.monotonic() > deadline or not self._read():
                 assert condition(), f"{what} is not to be seen in:\n{self.all}"
                 return
+
+    def wait_unread(self) -> None:
+        """Waits, reading nothing, until so much is written that whoever writes has to wait for its reader."""
+
+        def unread() -> int:
+            return int.from_bytes(fcntl.ioctl(self._own, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+        until(lambda: unread() >= FULL)
 
     def leave(self, keys: str = CTRL_D) -> int:
         """Its exit code, once it has ended."""

@@ -538,8 +538,10 @@ def test_an_encrypted_backup_is_read_by_its_key_alone(
     assert sealed.stat().st_mode & 0o077 == 0
     backups.read(sealed, tmp_path / "second", identity="")
     assert "1 conversations" in capsys.readouterr().out
-    shutil.rmtree(home)
-    home.mkdir(mode=0o700)
+    subprocess.run(["gpgconf", "--kill", "all"], check=False, capture_output=True, timeout=60)
+    elsewhere = tmp_path / "elsewhere"  # its agent may still be at the sockets of the first
+    elsewhere.mkdir(mode=0o700)
+    monkeypatch.setenv("GNUPGHOME", str(elsewhere))
     with pytest.raises(BackupError):
         backups.read(sealed, tmp_path / "third", identity="")
     assert not (tmp_path / "third" / "host.db").exists()
