@@ -27,6 +27,13 @@ class Disk(Protocol):
     def close(self) -> None: ...
 
 
+def of_stopping(error: StopIteration) -> RuntimeError:
+    """In its place: no future takes a StopIteration, and whoever waits for the future would wait for ever."""
+    failure = RuntimeError("it raised StopIteration")
+    failure.__cause__ = error
+    return failure
+
+
 class _Call:
     """One visit to a thread."""
 
@@ -41,10 +48,14 @@ class _Call:
 
     def make(self) -> None:
         """On the thread."""
+        value: object = None
+        failure: BaseException | None = None
         try:
-            value, failure = self.function(), None
+            value = self.function()
+        except StopIteration as error:
+            failure = of_stopping(error)
         except BaseException as error:  # noqa: BLE001 - the caller's, whatever it is
-            value, failure = None, error
+            failure = error
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self.loop.call_soon_threadsafe(self.end, value, failure)
 

@@ -123,6 +123,16 @@ def unstored(
     return entries, broken
 
 
+def ordered(connection: Statements, session_id: str) -> list[Address]:
+    """Where orders stand among what is unstored of the session."""
+    rows = connection.execute(
+        "SELECT DISTINCT event ->> '$.answer' FROM inbox WHERE state = 'routed' AND session_id = ?"
+        " AND event ->> '$.event.event_class' = ?",
+        (session_id, EventClass.CONTROL.value),
+    ).fetchall()
+    return [Address(*json.loads(str(place))) for (place,) in rows if place is not None]
+
+
 def sessions_with_unstored(connection: Statements) -> list[str]:
     return [str(id_) for (id_,) in connection.execute(_UNSTORED)]
 

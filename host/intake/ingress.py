@@ -10,7 +10,7 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from host.config.settings import Settings
 from host.governance import access, approvals, pauses, requests, rules
@@ -43,6 +43,15 @@ OF_MEMBERS = say(
     " mentioning me outside of this thread."
 )
 MUTED = mark("the agent was told to stay out of this thread")
+
+
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    ingested: Ingested
+    entry: Entry | None
+    session: Session | None
+    moved: Sequence[str]  # sessions whose scope changed by it: a message tells whom its channel is for now
+    begun: beginning.Begun  # the tasks it begins
 
 
 class Ingress:
@@ -84,26 +93,34 @@ class Ingress:
                 await self._know_the_thread(event)
                 event = await self._under_a_post(event)
             async with self._gates.through(event.address):
-                admitted = await self._db.write(lambda connection: self._admit_all(connection, event))
+                admitted = await self._db.write(
+                    lambda connection: self._admit_all(connection, event), self._goes_on
+                )
         except SessionError as error:
             log.error("An event could not be made durable: %s", error, extra={"action": "ingest_failed"})
             raise HostBusy(str(error)) from error
-        ingested, entry, session, moved, begun = admitted
-        for other, run in begun.runs:
+        return admitted.ingested
+
+    def _goes_on(self, admitted: _Admitted) -> None:
+        """What was admitted is stored in its turn, also where its platform does not wait for the answer any more. A crash before
+        it: the next look finds it in the inbox."""
+        for other, run in admitted.begun.runs:
             self.stores.add(other, run)
-        if begun.told:
+        if admitted.begun.told:
             self._onward.saying.soon()
-        if moved:  # beside it: the platform waits for its answer, and nothing new reaches the old folder
-            ending = asyncio.create_task(self._end_outdated(moved), name="outdated")
+        if (
+            admitted.moved
+        ):  # beside it: the platform waits for its answer, and nothing new reaches the old folder
+            ending = asyncio.create_task(self._end_outdated(admitted.moved), name="outdated")
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
+        entry, session = admitted.entry, admitted.session
         if entry is not None and session is not None:
             self.stores.add(session, entry)
-            if event.event_class in ABOUT_ANOTHER or self._onward.pauses.has(session.agent):
+            if entry.event.event_class in ABOUT_ANOTHER or self._onward.pauses.has(session.agent):
                 self._onward.saying.soon()
-        elif ingested.verdict is Verdict.DECLINED:
-            self._onward.saying.soon()
-        return ingested
+        else:
+            self._says(admitted.ingested)
 
     async def answer(self, order: InboundEvent, text: str, held_back: InboundEvent | None = None) -> Ingested:
         """An order that the host itself answers: recorded, and said where it was given, in one commit.
@@ -111,12 +128,15 @@ class Ingress:
         `held_back` is the message it may have been meant as, which its author can still send. Raises `HostBusy`.
         """
         try:
-            told = await self._db.write(lambda connection: self._answer(connection, order, text, held_back))
+            return await self._db.write(
+                lambda connection: self._answer(connection, order, text, held_back), self._says
+            )
         except SessionError as error:
             raise HostBusy(str(error)) from error
+
+    def _says(self, told: Ingested) -> None:
         if told.verdict is Verdict.DECLINED:
             self._onward.saying.soon()
-        return told
 
     def _answer(
         self, connection: Statements, order: InboundEvent, text: str, held_back: InboundEvent | None
@@ -226,10 +246,7 @@ class Ingress:
         continued = found is not None and found[1]
         return replace(event, address=thread, opens_thread="") if continued else event
 
-    def _admit_all(
-        self, connection: Statements, event: InboundEvent
-    ) -> tuple[Ingested, Entry | None, Session | None, Sequence[str], beginning.Begun]:
-        """With the sessions whose scope changed by it (a message tells whom its channel is for now), and the tasks it begins."""
+    def _admit_all(self, connection: Statements, event: InboundEvent) -> _Admitted:
         ingested, entry, session = self._admit(connection, event)
         begun = beginning.begun(connection, self._settings.config, event, self._registry.one, self._now())
         moved: Sequence[str] = ()
@@ -237,7 +254,7 @@ class Ingress:
             moved = sessions.channel_became(connection, event.address, event.privacy)
             if session is not None and session.id in moved:
                 session = self._registry.load(connection, "id = ?", (session.id,))[0]
-        return ingested, entry, session, moved, begun
+        return _Admitted(ingested, entry, session, moved, begun)
 
     def _admit(
         self, connection: Statements, event: InboundEvent

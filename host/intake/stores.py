@@ -47,11 +47,12 @@ class _Lane:
     ordered: asyncio.Event = field(
         default_factory=asyncio.Event
     )  # an order came: nobody waits for a file any more
+    ordered_later: bool = False  # it is in the inbox, behind what stands here
     task: asyncio.Task[None] | None = None
 
     def attend(self) -> None:
-        """From now on `ordered` tells of orders that still stand here."""
-        if not any(entry.event.event_class is EventClass.CONTROL for entry in self.entries):
+        """From now on `ordered` tells of orders that were not stored yet."""
+        if not self.ordered_later and not any(map(_is_order, self.entries)):
             self.ordered.clear()
 
 
@@ -83,6 +84,8 @@ class Stores:
             self.hand_on(session)
         elif session.id in self._replaying:
             self._came.setdefault(session.id, []).append(entry)
+            if _is_order(entry):
+                self._ordered_later(session, entry.answer)
         elif self._db.holding.is_shared or session.id in self._behind or self._is_made_again(session):
             self.replay(session)
         else:
@@ -144,7 +147,7 @@ class Stores:
             lane = self._lanes.setdefault(key, _Lane(session, self._made.get(session.id, 0)))
             lane.entries.append(entry)
             self._held.add(entry.id)
-            if entry.event.event_class is EventClass.CONTROL:
+            if _is_order(entry):
                 lane.ordered.set()
             if lane.task is None:
                 lane.task = asyncio.create_task(self._run(key, lane), name=f"store:{session.id}")
@@ -227,6 +230,8 @@ class Stores:
             lane.entries.popleft()
             self._held.discard(entry.id)
             self._broke.pop(entry.id, None)
+            if _is_order(entry):
+                lane.ordered_later = False
 
     async def _set_aside(
         self, broken: Sequence[tuple[int, str]], place: Address, event: InboundEvent | None = None
@@ -285,12 +290,21 @@ class Stores:
                 return False
             return bool(came)
         # There may be more, and they come before anything new.
+        for place in await self._db.read(lambda connection: inbox.ordered(connection, session.id)):
+            self._ordered_later(session, place)
         tasks = [lane.task for (id_, _), lane in self._lanes.items() if id_ == session.id and lane.task]
         if tasks:
             await asyncio.wait(tasks)
         else:
             self._behind.add(session.id)
         return session.id not in self._behind  # what could not be stored now is left to the sweep
+
+    def _ordered_later(self, session: Session, place: Address) -> None:
+        """An order waits behind what stands there now: no file of that is waited for."""
+        lane = self._lanes.get((session.id, place))
+        if lane is not None:
+            lane.ordered_later = True
+            lane.ordered.set()
 
     async def _end_overtaken(self, session: Session) -> None:
         """Lanes from before the session's file was made again: what stands in them comes anew, behind what is older."""
@@ -315,6 +329,10 @@ class Stores:
 
 def _pace(lanes: int) -> float:
     return min(max(SHORTEST_PACE, PACE_EACH * lanes), LONGEST_PACE)
+
+
+def _is_order(entry: Entry) -> bool:
+    return entry.event.event_class is EventClass.CONTROL
 
 
 def _has_files(entry: Entry) -> bool:

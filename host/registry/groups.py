@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from host.folders.disk import Disk
+from host.folders.disk import Disk, of_stopping
 from host.registry.port import Statements
 from sessiondb.errors import Unavailable
 
@@ -25,6 +25,7 @@ Outcome: TypeAlias = tuple[Any, Exception | None]  # what the job returned, or w
 class _Waiting:
     job: Job
     future: asyncio.Future[Any]
+    then: Callable[[Any], None] | None
 
 
 class Grouped(ABC):
@@ -40,12 +41,12 @@ class Grouped(ABC):
         self._queue: list[_Waiting] = []
         self._pump: asyncio.Task[None] | None = None
 
-    async def write(self, job: Callable[[Statements], T]) -> T:
+    async def write(self, job: Callable[[Statements], T], then: Callable[[T], None] | None = None) -> T:
         """Raises `Unavailable` once it is closed: whoever comes late begins again with the next life."""
         if self._closed:
             raise Unavailable(self._where, "this host ends")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(job, future))
+        self._queue.append(_Waiting(job, future, then))
         if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._run(), name="hostdb")
         return await future
@@ -78,6 +79,8 @@ class Grouped(ABC):
                 outcomes.append((self._alone(job), None))
             except self.everybodys:
                 raise
+            except StopIteration as error:
+                outcomes.append((None, of_stopping(error)))
             except Exception as error:  # noqa: BLE001 - handed to the one who asked
                 outcomes.append((None, error))
         return outcomes
@@ -90,11 +93,20 @@ class Grouped(ABC):
             except Exception as error:  # noqa: BLE001 - every waiter of the group gets it, and nobody else
                 outcomes = [(None, error)] * len(group)
             for waiting, (value, failure) in zip(group, outcomes, strict=True):
-                if waiting.future.cancelled():
-                    continue
-                if failure is not None:
-                    waiting.future.set_exception(failure)
-                else:
-                    waiting.future.set_result(value)
+                _tell(waiting, value, failure)
             for _ in range(ROUNDS):  # those who were answered run, then those whose place they leave
                 await asyncio.sleep(0)
+
+
+def _tell(waiting: _Waiting, value: Any, failure: Exception | None) -> None:
+    if failure is None and waiting.then is not None:
+        try:
+            waiting.then(value)
+        except Exception as error:  # noqa: BLE001 - of whoever asked, as what the job raises
+            failure = error
+    if waiting.future.cancelled():
+        return
+    if failure is not None:
+        waiting.future.set_exception(failure)
+    else:
+        waiting.future.set_result(value)

@@ -34,8 +34,9 @@ class Registry(Protocol):
     Both raise what the job raises, or `sessiondb.SessionError` when nothing could be committed.
     """
 
-    async def write(self, job: Callable[[Statements], T]) -> T:
-        """Runs the job in a transaction and returns after the commit."""
+    async def write(self, job: Callable[[Statements], T], then: Callable[[T], None] | None = None) -> T:
+        """Runs the job in a transaction and returns after the commit. `then` is called before that with what the job returned, in
+        the order of the commits, and also where whoever asked was cancelled meanwhile."""
 
     async def read(self, job: Callable[[Statements], T]) -> T:
         """Sees every write that was asked for before it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,49 @@ async def test_what_is_admitted_while_the_inbox_is_read_overtakes_nothing(tmp_pa
         assert len(seqs) == 3
         assert seqs == sorted(seqs)
         assert "first, changed" in bot.said("c")
+
+
+async def test_what_was_admitted_for_a_caller_who_is_gone_is_stored_before_what_comes_later(
+    tmp_path: Path,
+) -> None:
+    """A backfill that ends while its message is being made durable: no sweep is needed for that, and nothing overtakes it."""
+    bot = MemoryBot()
+    async with serving(config(tmp_path, host={"sweep_every": 3600.0}), bot) as (host, _):
+        records = host.house.records
+        await host.settled((await bot.say("c", "before")).message_id)
+        first, may_end = bot.event("c", "first"), threading.Event()
+        slow = asyncio.create_task(records.db.read(lambda _: may_end.wait(30)))
+        gone = asyncio.create_task(bot.ingested(first))
+        for _ in range(10):  # its commit waits behind the slow one
+            await asyncio.sleep(0)
+        gone.cancel()
+        may_end.set()
+        await slow
+        later = await bot.say("c", "later")
+        for id_ in (first.message_id, later.message_id):
+            assert await host.settled(id_) == "completed"
+        assert bot.said("c") == ["before", "first", "later"]
+
+
+async def test_an_order_waits_for_no_download_of_a_backlog_that_takes_several_looks(tmp_path: Path) -> None:
+    bot = HangingBot()
+    async with serving(config(tmp_path, host={"sweep_every": 3600.0}), bot) as (host, _):
+        records, stores = host.house.records, host.house.ingress.stores
+        await host.settled((await bot.say("c", "before")).message_id)
+        [session] = await records.db.read(lambda c: records.sessions.load(c, "TRUE"))
+        left = [bot.event("c", str(number), at=1) for number in range(inbox.MOST_REPLAYED + 1)]
+        left[0] = replace(left[0], files=(NOTE,))
+
+        def admitted(connection: Statements) -> None:
+            for one in left:
+                inbox.add(connection, one, session.id, one.address, trigger=False, trusted=True, now=0)
+
+        await records.db.write(admitted)
+        stores.replay(session)
+        async with asyncio.timeout(30):
+            await bot.asked.wait()
+            order = await bot.say("c", "", event_class=EventClass.CONTROL, value="stop")
+            assert await host.settled(order.message_id) == "completed"
 
 
 async def test_what_comes_while_the_host_ends_is_left_to_its_platform(tmp_path: Path) -> None:

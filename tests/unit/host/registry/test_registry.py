@@ -188,6 +188,41 @@ async def test_whoever_goes_on_when_it_is_answered_is_in_the_next_commit_with_th
     disk.close()
 
 
+@pytest.mark.parametrize("many", [1, 2], ids=["alone", "in a group"])
+async def test_a_job_that_stops_iteration_is_told_so_and_nobody_waits_for_ever(
+    reopen: Callable[[], Awaitable[Registry]], many: int
+) -> None:
+    """Python has no future take a StopIteration."""
+    registry = await reopen()
+    asked = [
+        registry.write(lambda _: next(iter(()))),
+        *(registry.write(lambda _: 1) for _ in range(many - 1)),
+    ]
+    async with asyncio.timeout(30):
+        first, *others = await asyncio.gather(*asked, return_exceptions=True)
+        assert isinstance(first, RuntimeError)
+        assert others == [1] * (many - 1)
+        assert await registry.write(lambda _: 2) == 2
+
+
+async def test_what_comes_of_a_commit_is_done_in_its_order_and_for_those_who_are_gone_too(
+    reopen: Callable[[], Awaitable[Registry]],
+) -> None:
+    registry, done = await reopen(), list[int]()
+
+    async def write(number: int) -> int:
+        return await registry.write(lambda _: number, done.append)
+
+    asked = [asyncio.create_task(write(number)) for number in range(3)]
+    await asyncio.sleep(0)
+    asked[0].cancel()
+    async with asyncio.timeout(30):
+        first, *others = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(first, asyncio.CancelledError)
+    assert others == [1, 2]
+    assert done == [0, 1, 2]
+
+
 async def test_who_stops_waiting_takes_nothing_from_the_others(
     reopen: Callable[[], Awaitable[Registry]],
 ) -> None:
