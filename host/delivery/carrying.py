@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 
 from host.delivery.portion import Collected
-from host.mailbox import belongings, copies
+from host.mailbox import belongings, copies, spaces
 from host.mailbox.copies import ACK, DONE, OUT, STATE, STEP, Changes, Copy, Known
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.luggage import outgoing
@@ -100,6 +100,8 @@ class Carrier:
                 known, anew = Known(), True
                 continue
             await self._take_files(session, changes)
+            if changes.new and (luggage := self._mailboxes.luggage) is not None:
+                await luggage.look_at(spaces.of(session))
             left = {known.outs.get(number, "") for part, number, _ in changes.gone if part == OUT}
             if changes.new or changes.gone or changes.tasks or not known.whole:
                 put = functools.partial(

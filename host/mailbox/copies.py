@@ -158,6 +158,12 @@ def are_there(connection: Statements, session_id: str) -> bool:
     return connection.execute(sql, (session_id,)).fetchone() is not None
 
 
+def are_of_a_runner(connection: Statements, session_id: str) -> bool:
+    """Whether any of them is what a runner wrote."""
+    sql = f"SELECT 1 FROM mailbox_copies WHERE session_id = ? AND part NOT IN ('{IN}', '{ASK}') LIMIT 1"
+    return connection.execute(sql, (session_id,)).fetchone() is not None
+
+
 def numbers(connection: Statements, session_id: str) -> list[tuple[str, int, str]]:
     """Of the steps and acknowledgements, what they are known by."""
     rows = connection.execute(_NUMBERS, (session_id,)).fetchall()

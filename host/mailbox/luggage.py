@@ -9,47 +9,36 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import hashlib
 import logging
 import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
-from host.folders import packing
-from host.folders.packing import Broken, Packed, TooLarge
+from host.folders import packing, stowage
+from host.folders.packing import Broken, TooLarge
 from host.folders.share import Patient
+from host.folders.stowage import SCRATCH, Note
 from host.registry import packs
 from host.registry.packs import Header, Taken
 from host.registry.port import Registry, Statements
+from sessiondb import SessionError
 
 log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SCRATCH, ASIDE = "packing", "aside"  # in the data folder
-NOTES = "marks"  # in the scratch folder: what was last packed or unpacked, by place
-KEPT_ASIDE = 7 * 86_400_000  # ms for which an operator can look for what gave way
 LEISURE = 900.0  # s for one folder
 STILL = 60.0  # s after which no file comes to a message any more
 AT_ONCE = 4  # folders
 MIB = 1024 * 1024
 MOST = 512 * MIB
 NOT_UNPACKED = "it could not be unpacked"
-
-
-@dataclass(frozen=True, slots=True)
-class _Note:
-    """What lies here is what is in the registry under the serial, as long as it looks like that."""
-
-    mark: str = ""
-    serial: str = ""
 
 
 class Luggage:
@@ -62,8 +51,12 @@ class Luggage:
         self._held: set[str] = set()
         self._stirs = Counter[str]()  # how often somebody began to write there
         self._settled: set[str] = set()  # whose pack is the latest, and known to be
+        self._bare: set[str] = (
+            set()
+        )  # where nothing was ever packed, or seen: for the registry these are at rest
         self._locks: dict[str, asyncio.Lock] = {}
         self._patient = Patient(LEISURE, AT_ONCE)
+        self._prompt = Patient()
         self._along: set[str] = set()  # what nobody changes, and is packed
         self.left: dict[str, int] = {}  # of what is too large: when it was last packed, ms UTC; 0 for never
 
@@ -80,10 +73,13 @@ class Luggage:
 
         Raises `SessionError`, `OSError`."""
         if self._packs:
-            await self._run(_clear, self._data)
+            await self._run(stowage.clear, self._data)
             for place in await self._db.read(functools.partial(packs.forgotten, node=self._db.node)):
-                await self._run(erase, self._data, place)
+                await self._run(stowage.erase, self._data, place)
             self._held.update(await self._db.read(functools.partial(packs.unsettled, node=self._db.node)))
+            bare = await self._db.read(functools.partial(packs.bare, node=self._db.node))
+            self._bare.update(await self._run(stowage.written, self._data, bare))
+            self._held.update(self._bare)
 
     async def take_over(self, place: str, session_id: str = "") -> None:
         """Somebody is about to look there, or to write: the folder is the latest from here on, on whatever node it was before.
@@ -95,15 +91,40 @@ class Luggage:
         if place in self._held:  # nobody waits for a pack that is being made
             if place in self._settled:
                 self._settled.discard(place)
-                await self._db.write(hold)
+                if place not in self._bare:
+                    await self._db.write(hold)
             return
         async with self._lock(place):
             if place not in self._held:
-                broken = await self._brought(place)
-                await self._db.write(hold)
+                header = await self._header(place)
+                broken = await self._brought(place, header)
+                unpacked = header is None or not header.serial
+                bare = unpacked and not await self._run(stowage.written, self._data, [place])
+                await self._db.write(functools.partial(hold, bare=bare))
                 self._held.add(place)
+                if bare:
+                    self._bare.add(place)
                 if broken:
                     await self._miss(place, NOT_UNPACKED)
+
+    async def look_at(self, places: Iterable[str]) -> None:
+        """Something was done there, or may have been: whoever finds no pack of what is in it by now is to say so. Raises
+        `SessionError`."""
+        bare = [place for place in places if place in self._bare]
+        if not bare:
+            return
+        try:
+            written = await self._prompt.run(stowage.written, self._data, bare)
+        except TimeoutError:
+            written = bare
+        for place in written:
+            self._stirs[place] += 1
+            self._bare.discard(place)  # a pack that is being made does not call it at rest any more
+            try:
+                await self._db.write(functools.partial(packs.stir, place=place, node=self._db.node))
+            except SessionError:
+                self._bare.add(place)
+                raise
 
     async def keep(self, place: str, *, at_rest: bool) -> bool:
         """Packs the folder where it was changed; whether all of it is in the registry now. `at_rest`: nobody writes there.
@@ -122,20 +143,19 @@ class Luggage:
             return True  # what lies here is not the latest
         if not header.serial:
             return not (await self._run(packing.look, self._data / place)).files
-        return await self._run(self._is_as_noted, place, header.serial)
+        return await self._run(stowage.is_as_noted, self._data, place, header.serial)
 
     async def let_go(self, place: str) -> bool:
         """Another node is to take it over: whether it finds all of it. Raises `SessionError`, `OSError`."""
         kept = await self.keep(place, at_rest=True)
         if kept:
-            self._held.discard(place)
-            self._settled.discard(place)
+            self._drop(place)
         return kept
 
     async def forget(self, place: str) -> None:
         """Nothing of it is left, here or packed, and what lies on other nodes goes there. Raises `SessionError`, `OSError`."""
         async with self._lock(place):
-            await self._run(erase, self._data, place)
+            await self._run(stowage.erase, self._data, place)
             if self._db.node:
                 now = self._now()
                 await self._db.write(lambda connection: packs.forget(connection, place, self._db.node, now))
@@ -182,7 +202,7 @@ class Luggage:
         """It has gone where it was to go. Raises `SessionError`."""
         if self._packs:
             self._along.discard(place)
-            self._held.discard(place)
+            self._drop(place)
             await self._db.write(lambda connection: packs.drop(connection, place))
 
     async def match(self, session_id: str, before: int) -> None:
@@ -206,15 +226,19 @@ class Luggage:
         stirs, path = self._stirs[place], self._data / place
         header = await self._header(place)
         if header is None or header.node != self._db.node:
-            self._held.discard(place)
+            self._drop(place)
             return False
         taken_at = self._now()
         if not await self._run(os.path.lexists, path):  # what is not there is not known to be empty
-            self._held.discard(place)
+            self._drop(place)
             return True
         try:
             seen = await self._run(packing.look, path)
-            note = await self._run(self._noted, place)
+            if seen.files:
+                self._bare.discard(place)
+            elif not header.serial and self._stirs[place] == stirs:
+                self._bare.add(place)
+            note = await self._run(stowage.noted, self._data, place)
             same = seen.mark == note.mark and header.serial == note.serial and not header.left_out
             if same or (not seen.files and not header.serial):
                 taken = Taken(header.serial, header.digest, header.size, header.taken_at, "")
@@ -224,13 +248,14 @@ class Luggage:
                 raise TooLarge
             taken = await self._packed(header, taken_at)
         except TooLarge as error:
+            self._bare.discard(place)
             why = str(error) or f"more than {self._most // MIB} MiB"
             if header.left_out != why or place not in self.left:
                 await self._miss(place, why)
             self.left[place] = header.taken_at if header.serial else 0
             return False
         await self._complete(place, taken, stirs, at_rest=at_rest)
-        await self._run(self._note, place, _Note(seen.mark, taken.serial))
+        await self._run(stowage.note, self._data, place, Note(seen.mark, taken.serial))
         return True
 
     async def _packed(self, header: Header, taken_at: int) -> Taken:
@@ -238,13 +263,13 @@ class Luggage:
         serial, place = secrets.token_hex(8), header.place
         file = self._data / SCRATCH / f"{serial}.pack"
         try:
-            packed = await self._run(_pack, self._data / place, file, self._most)
+            packed = await self._run(stowage.pack, self._data / place, file, self._most)
             left = f"{packed.left} files or folders that cannot be read" if packed.left else ""
             if packed.digest == header.digest and header.serial:
                 serial = header.serial  # it was touched, and is what it was
             else:
                 number = 0
-                while content := await self._run(_portion, file, number):
+                while content := await self._run(stowage.portion, file, number, packs.PORTION):
                     await self._db.write(
                         functools.partial(
                             packs.put, place=place, serial=serial, number=number, content=content
@@ -260,13 +285,14 @@ class Luggage:
 
         def job(connection: Statements) -> bool:
             rests = at_rest and self._stirs[place] == stirs
-            return packs.complete(connection, place, self._db.node, taken, at_rest=rests) and rests
+            called = rests or place in self._bare
+            return packs.complete(connection, place, self._db.node, taken, at_rest=called) and rests
 
         self.left.pop(place, None)
         rests = await self._db.write(job)
         if rests and self._stirs[place] == stirs:
             self._settled.add(place)
-        elif rests:
+        elif rests and place not in self._bare:
             await self._db.write(lambda connection: packs.stir(connection, place, self._db.node))
 
     async def _miss(self, place: str, why: str) -> None:
@@ -275,16 +301,16 @@ class Luggage:
 
     # ── taking over ──────────────────────────────────────────────────────────────────────────────────────
 
-    async def _brought(self, place: str) -> bool:
+    async def _brought(self, place: str, header: Header | None) -> bool:
         """Whether there is a pack that cannot be unpacked: then what lies here is all there is."""
-        header, path = await self._header(place), self._data / place
+        path = self._data / place
         if header is None:
             return False
         here = header.node in ("", self._db.node)
         if here and not (header.serial and not await self._run(os.path.lexists, path)):
             return False
         if header.is_forgotten:
-            await self._run(erase, self._data, place)
+            await self._run(stowage.erase, self._data, place)
         elif header.serial:
             try:
                 await self._fetched(header)
@@ -304,7 +330,7 @@ class Luggage:
                 )
                 if content is None:
                     break
-                await self._run(_append, file, content)
+                await self._run(stowage.append, file, content)
                 number += 1
             if not number:
                 raise Broken("nothing of it is there")
@@ -323,62 +349,19 @@ class Luggage:
                 if packing.unpack(packed, coming, header.size) != header.digest:
                     raise Broken("it is not what was packed")
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._give_way(header.place)
+            stowage.give_way(self._data, header.place, self._now())
             coming.rename(path)
         except BaseException:
             packing.take_away(coming)
             raise
-        self._note(header.place, _Note(packing.look(path).mark, header.serial))
-
-    def _give_way(self, place: str) -> None:
-        """What lies here is older than what another node did since. What was never packed is nowhere else."""
-        path = self._data / place
-        if not os.path.lexists(path):
-            return
-        note = self._noted(place)
-        if self._is_empty(path) or (note.serial and self._is_as_noted(place, note.serial)):
-            packing.take_away(path)
-            return
-        aside = self._data / ASIDE / place / str(self._now())
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        path.rename(aside)
-        told = {"action": "set_aside"}
-        log.warning(
-            "What lay in %s was not packed on any node: it is kept in %s for a week", place, aside, extra=told
-        )
-
-    # ── in the data folder, on a thread ──────────────────────────────────────────────────────────────────
-
-    def _is_as_noted(self, place: str, serial: str) -> bool:
-        note = self._noted(place)
-        try:
-            return note.serial == serial and packing.look(self._data / place).mark == note.mark
-        except TooLarge:
-            return False
-
-    def _is_empty(self, path: Path) -> bool:
-        return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
-
-    def _noted(self, place: str) -> _Note:
-        try:
-            mark, _, serial = _note_of(self._data, place).read_text().strip().partition(" ")
-        except (OSError, ValueError):
-            return _Note()
-        return _Note(mark, serial)
-
-    def _note(self, place: str, note: _Note) -> None:
-        path = _note_of(self._data, place)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".new")
-        draft.write_text(f"{note.mark} {note.serial}\n")
-        draft.replace(path)
+        stowage.note(self._data, header.place, Note(packing.look(path).mark, header.serial))
 
     # ── means ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _hold(self, connection: Statements, *, place: str, session_id: str) -> None:
+    def _hold(self, connection: Statements, *, place: str, session_id: str, bare: bool = False) -> None:
         """Back in a host.db nobody keeps packs up: what was unpacked has none any more."""
         if self._packs:
-            packs.hold(connection, place, session_id, self._db.node)
+            packs.hold(connection, place, session_id, self._db.node, bare=bare)
         else:
             packs.drop(connection, place)
 
@@ -387,6 +370,10 @@ class Luggage:
             packs.settle(connection, place, self._db.node)
         else:
             packs.drop(connection, place)
+
+    def _drop(self, place: str) -> None:
+        for known in (self._held, self._settled, self._bare):
+            known.discard(place)
 
     async def _header(self, place: str) -> Header | None:
         return await self._db.read(functools.partial(packs.header, place=place))
@@ -418,50 +405,3 @@ def _whole(folder: Path, still: float) -> list[str]:
                 if old and one.is_dir() and not any(path.suffix == ".part" for path in one.iterdir()):
                     found.append(one.name)
     return sorted(found)
-
-
-def erase(data: Path, place: str) -> None:
-    """All that lies here of a folder, at its place and aside. Raises `OSError`."""
-    for path in (data / place, data / ASIDE / place, _note_of(data, place)):
-        if path.is_dir() and not path.is_symlink():
-            packing.take_away(path)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def _note_of(data: Path, place: str) -> Path:
-    return data / SCRATCH / NOTES / hashlib.sha256(place.encode()).hexdigest()[:32]
-
-
-def _pack(root: Path, file: Path, most: int) -> Packed:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    made: BinaryIO
-    with file.open("wb") as made:
-        return packing.pack(root, made, most)
-
-
-def _portion(file: Path, number: int) -> bytes:
-    with file.open("rb") as packed:
-        packed.seek(number * packs.PORTION)
-        return packed.read(packs.PORTION)
-
-
-def _append(file: Path, content: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("ab") as packed:
-        packed.write(content)
-
-
-def _clear(data: Path) -> None:
-    for path in (data / SCRATCH).glob("*.*"):
-        if path.is_dir():
-            packing.take_away(path)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def clear_aside(data: Path, now: int) -> None:
-    """What gave way long ago. Raises `OSError`."""
-    for path in (data / ASIDE).glob("*/*/*/*"):
-        if path.name.isdigit() and int(path.name) + KEPT_ASIDE < now:
-            packing.take_away(path)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from host.mailbox import belongings, ledger, spaces, tasks
-from host.mailbox.copies import Copy, are_there
+from host.mailbox.copies import Copy, are_of_a_runner, are_there
 from host.mailbox.copies import belongings as belongings_of
 from host.mailbox.rows import Entry, LiveRow
 from host.registry import notices, packs
@@ -104,12 +104,13 @@ def _given_back(connection: Statements, session: Session) -> bool:
 
 def files_of(connection: Statements, session: Session) -> int | None:
     """Of a session that comes from another node: as of when its folders are to come back, ms UTC; 0 where nobody wrote there
-    since they were packed, None where they were not packed."""
-    places = spaces.work(session.id), spaces.workspace(session.agent, session.scope)
-    found = [packs.header(connection, place) for place in places]
+    since they were packed, or ever; None where they were not packed."""
+    found = [packs.header(connection, place) for place in spaces.of(session)]
     # What another conversation of the scope has taken over is here already, with all that was told then.
     there = [one for one in found if one is not None and one.node == session.node]
-    if not any(found) or not all(one.serial or one.at_rest for one in there):
+    if not any(found):  # of a time before folders were packed, or no runner was ever begun
+        return None if are_of_a_runner(connection, session.id) else 0
+    if not all(one.serial or one.at_rest for one in there):
         return None
     return min((one.taken_at for one in there if not one.at_rest or one.left_out), default=0)
 

@@ -144,5 +144,10 @@ def workspace(agent: str, scope: str) -> str:
     return f"workspaces/{agent}/{scope}"
 
 
+def of(session: Session) -> list[str]:
+    """Where it writes."""
+    return [work(session.id), workspace(session.agent, session.scope)]
+
+
 def work(session_id: str) -> str:
     return f"sessions/{session_id}/work"

@@ -57,6 +57,12 @@ def unsettled(connection: Statements, node: str) -> list[str]:
     return [str(place) for (place,) in rows.fetchall()]
 
 
+def bare(connection: Statements, node: str) -> list[str]:
+    """Of which nothing was ever packed, for nothing had been seen in them."""
+    rows = connection.execute(_BARE, (node,)).fetchall()
+    return [str(place) for (place,) in rows]
+
+
 def forgotten(connection: Statements, node: str) -> list[str]:
     """Of which nothing is to lie on this node any more."""
     rows = connection.execute(_FORGOTTEN, (node,)).fetchall()
@@ -71,12 +77,13 @@ def in_part(connection: Statements) -> list[tuple[str, str]]:
     return [(str(place), str(why)) for place, why in rows.fetchall()]
 
 
-def hold(connection: Statements, place: str, session_id: str, node: str) -> None:
-    """This node's folder is the latest from now on, and somebody is about to write to it."""
+def hold(connection: Statements, place: str, session_id: str, node: str, *, bare: bool = False) -> None:
+    """This node's folder is the latest from now on, and somebody is about to write to it. `bare`: nothing is in it, and nothing
+    ever was packed of it; that is at rest until something is seen there."""
     connection.execute(
-        "INSERT INTO packed (place, session_id, node) VALUES (?, ?, ?)"
-        " ON CONFLICT (place) DO UPDATE SET node = excluded.node, at_rest = 0",
-        (place, session_id, node),
+        "INSERT INTO packed (place, session_id, node, at_rest) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (place) DO UPDATE SET node = excluded.node, at_rest = excluded.at_rest",
+        (place, session_id, node, int(bare)),
     )
 
 
@@ -153,5 +160,6 @@ def _header(row: tuple[object, ...]) -> Header:
     )
 
 
+_BARE = "SELECT place FROM packed WHERE serial = '' AND taken_at = 0 AND node = ?"
 _FORGOTTEN = "SELECT place FROM packed WHERE serial = '' AND taken_at > 0 AND node <> ?"
 _COLUMNS = "place, session_id, node, serial, digest, size, taken_at, at_rest, left_out"

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Protocol
 
 from host.folders.disk import Disk
+from host.folders.stowage import ASIDE, erase
 from host.mailbox import moving
-from host.mailbox.luggage import ASIDE, erase
 from host.mailbox.open import Records
 from host.registry.port import Statements
 from host.registry.sessions import Session

@@ -9,8 +9,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from host.folders.stowage import clear_aside
 from host.mailbox import spaces
-from host.mailbox.luggage import MIB, STILL, Luggage, clear_aside
+from host.mailbox.luggage import MIB, STILL, Luggage
 from host.mailbox.open import Records
 from host.registry.notices import Notice
 from host.registry.sessions import Session
@@ -74,6 +75,7 @@ class Packer:
         """Raises `SessionError`, of a registry that cannot be used."""
         written = self._written()
         stirred = self._luggage.stirred()
+        await self._luggage.look_at(stirred)
         for place in set(self._places).difference(stirred):
             del self._places[place]
         await self._take_what_came(stirred, still=STILL)

@@ -110,6 +110,7 @@ EXEMPT = {
     "SELECT step FROM transcript$": "retention, once a day in each file, where nodes share a registry",
     "THEN CAST(message_id AS BLOB) END FROM processing_ack$": "once per life, and retention, where nodes share a registry",
     "SELECT place FROM packed WHERE serial = '' AND taken_at > 0 AND node <>": "once per life, and while standing by",
+    "SELECT place FROM packed WHERE serial = '' AND taken_at = 0 AND node =": "once per life",
     "UPDATE transcript SET state = 'complete' WHERE kind = 'tool_call' AND EXISTS": "once, when a file is made of its copies",
 }
 

@@ -22,8 +22,7 @@ from typing import IO
 
 import apsw
 
-from host.folders import seal, tree
-from host.mailbox import luggage
+from host.folders import seal, stowage, tree
 from host.registry.db import open_registry
 from host.registry.where import ELSEWHERE, noted
 from host.upkeep.backups import scratch
@@ -48,8 +47,8 @@ NOT_KEPT = {
     seal.FILE,
     index.FOLDER,  # made again from the conversations
     "backups",  # of earlier versions: see `upgrading`
-    luggage.SCRATCH,
-    luggage.ASIDE,
+    stowage.SCRATCH,
+    stowage.ASIDE,
 }
 OF_THE_MOMENT = {"gateway", "heartbeat", "progress.json", "runner.lock"}  # below a session
 DATABASES = (

@@ -58,6 +58,9 @@ async def test_when_the_node_that_serves_is_killed_the_other_remembers_and_answe
         assert 0 <= latest < AWHILE  # though Bob's own clock says that it is an hour later
         assert "3600 s ahead of the database's" in both.bob.log()
         assert "I remember what was said" in told[0][0]
+        assert not any(
+            "Files that lay here" in text for texts in told for text in texts
+        )  # there never were any
 
 
 async def test_a_node_that_was_stopped_and_goes_on_changes_nothing_more_and_ends(

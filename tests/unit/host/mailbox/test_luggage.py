@@ -10,18 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from host.folders import packing
+from host.folders import packing, stowage
 from host.folders.disk import ThreadDisk
-from host.mailbox import copies, luggage, spaces
-from host.mailbox.luggage import KEPT_ASIDE, MIB, Luggage
+from host.folders.stowage import KEPT_ASIDE
+from host.mailbox import copies, luggage, remaking, spaces
+from host.mailbox.luggage import MIB, Luggage
 from host.registry import packs
 from host.registry.nodes import Node
 from host.registry.port import Registry, Statements
-from sessiondb import Unavailable
+from host.registry.sessions import Session
+from sessiondb import Address, SessionFolder, Unavailable
 from tests.support.postgres import Server
 
 PLACE = spaces.workspace("default", "memory-w-public-1")
 OTHER = spaces.work("s1")
+NO_FOLDER = SessionFolder(Path("/nowhere"))
 PORTIONS = "SELECT count(*), count(DISTINCT serial) FROM packed_portions"
 
 
@@ -49,7 +52,7 @@ class Life:
         return await self.luggage.keep(PLACE, at_rest=at_rest)
 
     def aside(self) -> list[str]:
-        return [path.read_text() for path in (self.data / luggage.ASIDE).rglob("*.md")]
+        return [path.read_text() for path in (self.data / stowage.ASIDE).rglob("*.md")]
 
 
 @asynccontextmanager
@@ -109,6 +112,79 @@ async def test_a_folder_goes_on_where_another_node_takes_it_over_and_only_change
         assert ada.aside() == []  # all of what lay here was packed once
 
 
+async def test_files_are_said_to_be_lost_only_where_some_were_seen_that_were_not_packed(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, both = postgres.database(), [OTHER, PLACE]
+    session = Session(
+        "s1", "default", Address("memory", "w", "C1", ""), "memory-w-public-1", NO_FOLDER, node="ada"
+    )
+
+    async def missed(life: Life) -> int | None:
+        return await life.db.read(lambda connection: remaking.files_of(connection, session))
+
+    async with living(url, tmp_path, "ada") as ada:
+        assert await missed(ada) == 0  # no runner was ever begun
+        copied = [copies.Copy(copies.STATE, 0, "title", '["tea"]')]
+        await ada.db.write(
+            lambda c: copies.put(c, "s1", "ada", copies.Changes(copied, (), whole=True), anew=True)
+        )
+        assert await missed(ada) is None  # one was, before folders were packed
+        for place in both:
+            (ada.data / place).mkdir(parents=True)
+        for at_rest in (False, True, False):
+            for place in both:
+                await ada.luggage.take_over(place)
+            await ada.luggage.look_at(both)
+            assert await missed(ada) == 0
+            for place in both:
+                assert await ada.luggage.keep(place, at_rest=at_rest)
+            assert await missed(ada) == 0
+            assert ada.luggage.stirred() == ([] if at_rest else both)
+        note = ada.data / OTHER / "tea.md"
+        note.write_text("one")
+        await ada.luggage.look_at(both)
+        assert await missed(ada) is None
+        note.unlink()
+        assert await ada.luggage.keep(OTHER, at_rest=False)
+        assert await missed(ada) == 0
+        looked = packing.look
+
+        def just_after(root: Path) -> packing.Look:
+            seen = looked(root)
+            note.write_text("two")
+            ada.luggage._bare.discard(OTHER)
+            ada.luggage._stirs[OTHER] += 1
+            return seen
+
+        with monkeypatch.context() as patch:
+            patch.setattr(packing, "look", just_after)
+            assert await ada.luggage.keep(OTHER, at_rest=True)
+        assert await missed(ada) is None
+        assert await ada.luggage.keep(OTHER, at_rest=False)
+        assert await missed(ada) == 1_000
+    async with living(url, tmp_path, "bob") as bob:
+        for place in both:
+            await bob.luggage.take_over(place)
+        session.node = "bob"
+        assert await missed(bob) == 1_000
+        assert await bob.luggage.keep(OTHER, at_rest=True)
+        assert await missed(bob) == 0
+
+
+async def test_a_folder_that_was_emptied_is_packed_once(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with living(postgres.database(), tmp_path, "ada") as ada:
+        await ada.writes("one")
+        assert await ada.keep()
+        shutil.rmtree(ada.data / PLACE / "notes")
+        assert await ada.keep()
+        assert await ada.luggage.is_current(PLACE)
+        monkeypatch.delattr(packing, "pack")
+        assert await ada.keep()
+
+
 async def test_what_was_not_packed_before_its_node_died_gives_way_when_it_comes_back_and_is_kept_aside_for_a_week(
     postgres: Server, tmp_path: Path
 ) -> None:
@@ -127,7 +203,7 @@ async def test_what_was_not_packed_before_its_node_died_gives_way_when_it_comes_
         assert ada.note.read_text() == "packed"
         assert ada.aside() == ["not packed"]
         for now, left in ((1_000 + KEPT_ASIDE, ["not packed"]), (1_001 + KEPT_ASIDE, [])):
-            luggage.clear_aside(ada.data, now)
+            stowage.clear_aside(ada.data, now)
             assert ada.aside() == left
         assert postgres.says(url, "SELECT at_rest FROM packed") == "0"
 
@@ -138,12 +214,14 @@ async def test_a_node_that_begins_again_packs_what_its_earlier_life_did_not(
     url = postgres.database()
     async with living(url, tmp_path, "ada") as ada:
         await ada.writes("one")
-        scratch = ada.data / luggage.SCRATCH
+        scratch = ada.data / stowage.SCRATCH
         scratch.mkdir()
         (scratch / "left.pack").write_text("of one that was killed")
     async with living(url, tmp_path, "ada") as ada:
-        assert not list((ada.data / luggage.SCRATCH).glob("*.*"))
+        assert not list((ada.data / stowage.SCRATCH).glob("*.*"))
         assert ada.luggage.stirred() == [PLACE]
+        await ada.luggage.look_at(ada.luggage.stirred())
+        assert postgres.says(url, "SELECT at_rest FROM packed") == "0"
         assert await ada.keep()
     async with living(url, tmp_path, "ada") as ada:
         assert ada.luggage.stirred() == []
@@ -177,16 +255,16 @@ async def test_whoever_is_killed_anywhere_on_the_way_leaves_a_pack_that_is_whole
                 with pytest.raises(Killed):
                     await ada.keep()
         with monkeypatch.context() as patch:
-            patch.setattr(Luggage, "_note", dies)  # the pack has its name, and nobody here knows
+            patch.setattr(stowage, "note", dies)  # the pack has its name, and nobody here knows
             with pytest.raises(Killed):
                 await ada.keep()
         assert postgres.says(url, PORTIONS) == "1|1"
         assert await ada.keep()
     for target, name in (
         (packing, "unpack"),
-        (Luggage, "_give_way"),
+        (stowage, "give_way"),
         (Path, "rename"),
-        (Luggage, "_note"),
+        (stowage, "note"),
         (packs, "hold"),
     ):
         async with living(url, tmp_path, "bob") as bob:
@@ -198,7 +276,7 @@ async def test_whoever_is_killed_anywhere_on_the_way_leaves_a_pack_that_is_whole
     async with living(url, tmp_path, "bob") as bob:
         await bob.luggage.take_over(PLACE)
         assert bob.note.read_text() == "two, complete"
-        assert not list((bob.data / luggage.SCRATCH).glob("*.*"))
+        assert not list((bob.data / stowage.SCRATCH).glob("*.*"))
 
 
 async def test_a_runner_that_begins_while_a_folder_is_packed_is_not_taken_to_be_at_rest(
@@ -269,7 +347,7 @@ async def test_what_is_forgotten_comes_back_on_no_node(postgres: Server, tmp_pat
         assert not (bob.data / PLACE).exists()
     for path in (
         tmp_path / "ada" / PLACE / "notes" / "tea.md",
-        *(tmp_path / "ada" / luggage.ASIDE).rglob("*.md"),
+        *(tmp_path / "ada" / stowage.ASIDE).rglob("*.md"),
     ):
         assert path.read_text().startswith("secret")
     async with living(url, tmp_path, "ada") as ada:  # before anybody asks for it
