@@ -12,6 +12,7 @@ import psycopg
 
 from host.folders.disk import Disk
 from host.ports.bot import HostBusy, Payload
+from host.registry import telling
 from host.registry.leases import QUICK, Connection
 from host.registry.postgresql import MOVING, connect
 from host.registry.taking_in import CHANNEL
@@ -21,11 +22,9 @@ ANSWER_WITHIN = 2.5  # s; platforms wait three
 LOOK = 0.05  # s between two looks for an answer
 
 _KEEP = f"""
-WITH kept AS (
-    INSERT INTO taken_in (platform, kind, payload, again, waits, taken_at)
-    SELECT %(platform)s, %(kind)s, %(payload)s, %(again)s, %(waits)s, ms_now()
-    WHERE NOT EXISTS (SELECT FROM meta WHERE key = '{MOVING}') RETURNING id
-) SELECT id, pg_notify('{CHANNEL}', '') FROM kept
+INSERT INTO taken_in (platform, kind, payload, again, waits, taken_at)
+SELECT %(platform)s, %(kind)s, %(payload)s, %(again)s, %(waits)s, ms_now()
+WHERE NOT EXISTS (SELECT FROM meta WHERE key = '{MOVING}') RETURNING id
 """
 _FETCH = "DELETE FROM taken_in WHERE id = %(id)s AND answer IS NOT NULL RETURNING answer"
 _WITHDRAW = "DELETE FROM taken_in WHERE id = %(id)s AND begun_at = 0"
@@ -52,7 +51,8 @@ class Keeper:
         kept = await self._disk.run(self._said, _KEEP, values)
         if not kept:
             raise HostBusy("the records are being moved, and nobody would deal with it")
-        id_ = kept[0][0]
+        [(id_,)] = kept
+        await self._disk.run(self._tell)
         return await self._answer(int(id_)) if payload.waits else {}
 
     async def _answer(self, id_: int) -> Mapping[str, Any]:
@@ -80,6 +80,14 @@ class Keeper:
             except (SessionError, psycopg.Error) as error:
                 self._close()
                 raise HostBusy(str(error)) from error
+
+    def _tell(self) -> None:
+        """Once it is durable, and not by that commit."""
+        with self._alone:
+            if self._connection is not None:
+                telling.tell(self._connection, [CHANNEL])
+                if self._connection.closed:
+                    self._connection = None
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -2,7 +2,8 @@
 
 Never within a transaction that matters: from its NOTIFY until the disk has its commit, no other transaction of the whole server
 that tells something can commit. A transaction that does nothing else waits for no disk. A crash in between leaves it unsaid,
-and those look.
+and those look. What is rare tells within its own: a lease that is given back or over (`leases`), and what somebody set, which
+triggers tell whoever changes it (`tidings`), be it a command that nobody could make tell behind its commit.
 """
 
 from __future__ import annotations

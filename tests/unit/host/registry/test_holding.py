@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from host.folders.disk import ThreadDisk
+from host.ports.bot import Payload
 from host.registry import asked, holding, notices, reaching, sessions
 from host.registry import nodes as known
 from host.registry.db import HostDB
@@ -26,12 +27,14 @@ from sessiondb.errors import Unavailable
 from sessiondb.records import Address
 from tests.support.postgres import Server
 from tests.support.registries import Nodes
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from host.registry.leases import Connection
 
 ADA, BOB, EVE = Node("a", "ada"), Node("b", "bob"), Node("e", "eve")
 HERE, THERE = Address("slack", "T1", "C1"), Address("slack", "T1", "C2")
+COMMITS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 PATIENCE = 30.0  # s a test waits for something to happen
 
 
@@ -262,17 +265,28 @@ async def test_whoever_holds_a_place_is_told_that_something_came_for_it(
     await hints.close()
 
 
-def test_a_word_to_another_node_waits_for_no_disk_and_keeps_nobody_waiting(postgres: Server) -> None:
+async def test_a_word_to_another_node_waits_for_no_disk_and_keeps_nobody_waiting(
+    postgres: Server, nodes: Nodes
+) -> None:
     """Whoever tells at a commit has all others that tell wait for it: here for a standby that never answers."""
+    from host.registry import taking_in
     from host.registry.hints import listening
+    from host.registry.keeping import Keeper
     from host.registry.telling import tell
 
-    url = postgres.database()
+    url, disk = nodes.url, ThreadDisk()
+    await nodes.open(ADA)
+    await nodes.close()
+    keeper, server = Keeper(url, disk), listening(url, taking_in.CHANNEL)
     listener, speaker = listening(url, "heard"), listening(url, "other")
     try:
         postgres.says(url, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         postgres.says(url, "SELECT pg_reload_conf()")
         speaker.execute("SET statement_timeout = '20s'")
+        kept = asyncio.create_task(
+            keeper.keep("slack", Payload("event", {}, again=True))
+        )  # of a node that stands by
+        await eventually(lambda: postgres.says(url, COMMITS) == "1")
         tell(speaker, ["heard"])
         assert [one.channel for one in listener.notifies(timeout=PATIENCE, stop_after=1)] == ["heard"]
     finally:
@@ -280,6 +294,12 @@ def test_a_word_to_another_node_waits_for_no_disk_and_keeps_nobody_waiting(postg
         postgres.says(url, "SELECT pg_reload_conf()")
         listener.close()
         speaker.close()
+    assert await kept == {}
+    told = await asyncio.to_thread(lambda: list(server.notifies(timeout=PATIENCE, stop_after=1)))
+    assert [one.channel for one in told] == [taking_in.CHANNEL]
+    server.close()
+    await keeper.close()
+    disk.close()
 
 
 async def test_a_single_machine_holds_everything_and_takes_nothing(tmp_path: Path) -> None:
