@@ -6,6 +6,7 @@ A post says which question it asks and what its file holds; a line of people.jso
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from tests.support import clocks, durable, hosting
 from tests.support.forking import ForkedLauncher
 
 WHILE_WRITTEN = 5.0  # s from a pack to the next: there are no minutes here
+AGAIN = 20  # lines of people.jsonl that a start hears although they were acknowledged
 TOOLS = ["bash", "send_file", "ask_user_question", "schedule_task"]
 
 
@@ -35,6 +37,15 @@ class Bot(durable.DurableBot):
         super().__init__(platform)
         self._platform = platform
         self._node = node
+
+    def _first(self) -> int:
+        """As platforms do: what nobody has acknowledged comes again, with some of what was."""
+        taken = {line["line"] for line in durable.lines(self._platform / "taken.jsonl")}
+        open_ = next(number for number in itertools.count() if number not in taken)
+        return max(0, open_ - AGAIN)
+
+    def _taken_in(self, number: int) -> None:
+        durable.append(self._platform / "taken.jsonl", line=number)
 
     def event(self, number: int, said: dict[str, Any]) -> InboundEvent:
         if "answers" not in said:

@@ -53,13 +53,21 @@ class DurableBot:
 
     async def run(self, host: Ingest, ready: Callable[[], None]) -> None:
         ready()
-        offered = 0
+        offered = await asyncio.to_thread(self._first)
         while True:
             found = list(await asyncio.to_thread(lambda: list(lines(self._people))))
             for number, said in enumerate(found[offered:], offered):
                 await host.ingest(self.event(number, said))
-            offered = len(found)
+                await asyncio.to_thread(self._taken_in, number)
+            offered = max(offered, len(found))
             await asyncio.sleep(0.05)
+
+    def _first(self) -> int:
+        """The line with which a start begins."""
+        return 0
+
+    def _taken_in(self, number: int) -> None:
+        """The platform is told so."""
 
     def event(self, number: int, said: dict[str, Any]) -> InboundEvent:
         """The line of that number in people.jsonl."""
