@@ -40,7 +40,7 @@ class Turns:
         return Turn(self._host, asyncio.get_running_loop().time())
 
     async def is_ours(self, place: object) -> bool:
-        """Of a reaction: nothing that Discord tells of it makes two hearings one. Raises `HostBusy`."""
+        """Of a reaction: nothing that Discord tells of it makes two hearings one (docs/adr/0042). Raises `HostBusy`."""
         address = places.address_of(place)
         if address is None:
             return True
