@@ -14,7 +14,7 @@ import itertools
 import selectors
 import sys
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from concurrent.futures import Executor
 from typing import Any, ParamSpec, TypeVar
 
@@ -70,12 +70,32 @@ class _NumberedTask(asyncio.Task[T]):
         return self is other
 
 
+class _Handle(asyncio.Handle):
+    """As the library's, which looks each time whether its loop is debugged."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: Sequence[Any],
+        loop: asyncio.AbstractEventLoop,
+        context: contextvars.Context | None,
+    ) -> None:
+        self._context = contextvars.copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """`on_task` is called with every task made, in the context it will run in. `owner` says which single-threaded process
     a callback belongs to: while one of its callbacks pauses, its others wait."""
 
     _ready: deque[asyncio.Handle]
-    _scheduled: list[asyncio.TimerHandle]
     _stopping: bool
 
     def __init__(
@@ -94,6 +114,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._turned = False  # since somebody began to run the loop
         self._working: greenlet | None = None
         self._jumping = _JumpingSelector(most_turns)
+        self._timers: list[tuple[float, asyncio.TimerHandle]] = []
         super().__init__(self._jumping)
         _NumberedTask._numbers = itertools.count(1)
 
@@ -133,10 +154,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
-        """As the library's, which looks each time whether it is debugged; a run does so a hundred thousand times."""
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = _Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, timer))
+        return timer
 
     # ── turns ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -165,16 +196,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if self._paused and self._owner(handle._context) in self._paused:  # type: ignore[attr-defined]
                 self._aside.append(handle)
                 continue
-            handle._run()
+            try:
+                handle._context.run(handle._callback, *handle._args)  # type: ignore[attr-defined]
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 - as the library's: whoever called is told
+                told = {"message": f"Exception in {handle!r}", "exception": error, "handle": handle}
+                self.call_exception_handler(told)
             if self._working is not me:
                 return
 
     def _begin_turn(self) -> None:
         self._turned = True
         self._jumping.select(self._left_until_next())
-        scheduled, now = self._scheduled, self._jumping.elapsed
-        while scheduled and (scheduled[0]._cancelled or scheduled[0]._when <= now):  # type: ignore[attr-defined]
-            timer = heapq.heappop(scheduled)
+        timers, now = self._timers, self._jumping.elapsed
+        while timers and (timers[0][0] <= now or timers[0][1]._cancelled):
+            timer = heapq.heappop(timers)[1]
             if not timer._cancelled:
                 self._ready.append(timer)
         self._turn = len(self._ready)
@@ -182,9 +219,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _left_until_next(self) -> float | None:
         if self._ready or self._stopping:
             return 0.0
-        while self._scheduled and self._scheduled[0]._cancelled:
-            heapq.heappop(self._scheduled)
-        return max(0.0, self._scheduled[0].when() - self._jumping.elapsed) if self._scheduled else None
+        timers = self._timers
+        while timers and timers[0][1]._cancelled:
+            heapq.heappop(timers)
+        return max(0.0, timers[0][0] - self._jumping.elapsed) if timers else None
 
     def pause(self, seconds: float, wakers: list[Callable[[], None]] | None = None) -> None:
         """In the middle of a callback: the machine does something else for so long, or until the waker is called."""
@@ -234,16 +272,55 @@ class Turns:
     """The host's `Disk`: what a thread would do is done in a later turn of the loop. Who is cancelled waits for it too."""
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        call = functools.partial(function, *args, **kwargs)
-        running = asyncio.get_running_loop().run_in_executor(None, call)
+        call = _Call(functools.partial(function, *args, **kwargs))
         try:
-            return await asyncio.shield(running)
+            found: T = await call.outcome
+            return found
         except asyncio.CancelledError:
-            await asyncio.wait([running])
+            await call.until_over()
             raise
 
     def close(self) -> None:
         """There is no thread."""
+
+
+class _Call:
+    """Made in a later turn of the loop, whose next hears of its end."""
+
+    __slots__ = ("function", "left", "loop", "outcome", "over")
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.function = function
+        self.loop = asyncio.get_running_loop()
+        self.outcome: asyncio.Future[Any] = self.loop.create_future()
+        self.left: asyncio.Future[None] | None = None  # its caller was cancelled
+        self.over = False
+        self.loop.call_soon(self.make)
+
+    def make(self) -> None:
+        try:
+            value, failure = self.function(), None
+        except BaseException as error:  # noqa: BLE001 - the caller's, the end of its process included
+            value, failure = None, error
+        self.over = True
+        self.loop.call_soon(self.end, value, failure)
+
+    def end(self, value: object, failure: BaseException | None) -> None:
+        if self.left is not None and not self.left.done():
+            self.left.set_result(None)
+        if self.outcome.done():
+            return
+        if failure is None:
+            self.outcome.set_result(value)
+        else:
+            self.outcome.set_exception(failure)
+
+    async def until_over(self) -> None:
+        if self.over:
+            await asyncio.wait([self.outcome])  # two turns, which recorded seeds count on
+        else:
+            self.left = self.loop.create_future()
+            await self.left
 
 
 class WallClock:
