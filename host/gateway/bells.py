@@ -56,7 +56,7 @@ class Ears:
         self._bells = bells
         self._slowest = slowest
         self._live: dict[str, _Heard] = {}
-        self._more = asyncio.Event()
+        self._asleep: asyncio.Future[None] | None = None
 
     def listen(self, session: Session) -> None:
         """From the start of a runner to its confirmed end."""
@@ -70,7 +70,7 @@ class Ears:
         slowest = slowest_poll(self._slowest, bell=pair is not None)
         unasked = slowest if pair is not None or self._slowest else POLL_UNASKED
         self._live[session.id] = _Heard(session, to_host, to_runner, detectors, slowest, unasked)
-        self._more.set()
+        self._wake()
 
     def forget(self, session: Session) -> None:
         heard = self._live.pop(session.id, None)
@@ -94,7 +94,7 @@ class Ears:
             return
         if heard.interval > POLL_NEAR:
             heard.interval, heard.due = POLL_NEAR, 0.0  # an answer is near, and no bell will tell of it
-            self._more.set()
+            self._wake()
 
     async def poll(self) -> None:
         """Until cancelled: looks at every live session, at once after a change and ever more slowly after none."""
@@ -109,11 +109,21 @@ class Ears:
                     heard.due = moments.after(clock(), heard.interval)
                     if changed and heard.session.id in self._live:
                         self._heard(heard.session)
-            next_due = min((heard.due for heard in self._live.values()), default=clock() + 3600)
-            self._more.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, next_due - clock())):
-                    await self._more.wait()
+            await self._sleep(min((heard.due for heard in self._live.values()), default=clock() + 3600))
+
+    async def _sleep(self, until: float) -> None:
+        """Or until somebody wakes it: with a timeout around an event it would take as long again, many times a second."""
+        loop = asyncio.get_running_loop()
+        self._asleep = loop.create_future()
+        timer = loop.call_at(until, self._wake)
+        try:
+            await self._asleep
+        finally:
+            timer.cancel()
+
+    def _wake(self) -> None:
+        if self._asleep is not None and not self._asleep.done():
+            self._asleep.set_result(None)
 
     def _rung(self, session_id: str) -> None:
         heard = self._live.get(session_id)
