@@ -10,7 +10,7 @@ from bench.figure import Figure, Timings, one
 from bench.serving import Served, serving
 
 RUNNERS = 50
-SETTLES = 80.0  # s until every pause between two looks has grown to its longest: those of the quota take 75
+SETTLES = 125.0  # s until every pause between two looks has grown to its longest: those of the quota take 5, 20 and 80
 WINDOW = 10.0  # s
 WINDOWS = 3
 TRIPS = 40

@@ -27,6 +27,7 @@ from sessiondb.records import MessageIn
 MIB = 1024 * 1024
 LOOK_EVERY = 5.0  # s between two looks at a live session's files
 SELDOM = 240.0  # s at most between two looks at files that stay as they are, while the disk does not fill
+SLOWER = 4  # times as long is the next pause where nothing has changed
 SHARE = 20  # a look that took long is followed by a pause of so many times its length
 LONG = 0.05  # s; who takes longer is looked at alone, so that nobody waits for it
 THREADS = 2
@@ -126,7 +127,7 @@ class DiskQuota:
         )
         for watched, look in zip(some, founds, strict=True):
             same = look.used == watched.last.used
-            watched.pause = min(watched.pause * 2, SELDOM) if same else LOOK_EVERY
+            watched.pause = min(watched.pause * SLOWER, SELDOM) if same else LOOK_EVERY
             watched.last, watched.under_way = look, False
             watched.due = moments.after(loop.time(), max(watched.pause, look.took * SHARE))
             if (words := excess(self._limits, watched.first, look.used)) and not watched.words.done():
