@@ -64,6 +64,7 @@ class TaskActions:
         home, order = await self._home(session, order)
         if home is not session:
             return await self._elsewhere(home, order)
+        stack.push_async_callback(self._scheduler.share, session)
         await stack.enter_async_context(self._scheduler.changing(session, order))
         return lambda writer: _apply(writer, order, self._now())
 

@@ -1,9 +1,10 @@
 """The scheduler: one timer on the earliest due time of all sessions, and the one place where tasks are changed.
 
 What a crash does, step by step. Of a change: the index says "look" before the task is written, so a task that was written
-is found. Of a firing: the session is marked busy, then its file moves the task on and gets the message in one transaction,
-then that is copied where another node may go on, then the index and the task's copy are raised; whatever comes after the first
-step is made up for by the look at the next start, and a due time that was fired is no longer due.
+is found; where another node may go on it looks before the change is answered, so that what was answered is found there. Of a
+firing: the session is marked busy, then its file moves the task on and gets the message in one transaction, then that is copied
+where another node may go on, then the index and the task's copy are raised; whatever comes after the first step is made up for
+by the look at the next start, and a due time that was fired is no longer due.
 """
 
 from __future__ import annotations
@@ -187,12 +188,7 @@ class Scheduler:
         """Fires what is due and raises the index. True when the runner has something to do."""
         async with self._one[session.id]:
             try:
-                began = self._now()
-                here = await self._db.read(functools.partial(standing.of, place=session.place))
-                found = await self._mailboxes.use(session, functools.partial(_look, here=here, now=began))
-                if found.waits:
-                    await self._copied(session)
-                await self._settle(session, found, began, here)
+                waits = await self._seen(session)
             except SessionError as error:
                 pause = min(self._put_off.get(session.id, (0.0, FIRST_PAUSE / 2))[1] * 2, LONGEST_PAUSE)
                 self._put_off[session.id] = asyncio.get_running_loop().time() + pause, pause
@@ -207,6 +203,15 @@ class Scheduler:
                 log.exception("Tasks cannot be fired", extra={"action": "not_fired", "session": session.id})
                 return False
         self._put_off.pop(session.id, None)
+        return waits
+
+    async def _seen(self, session: Session) -> bool:
+        began = self._now()
+        here = await self._db.read(functools.partial(standing.of, place=session.place))
+        found = await self._mailboxes.use(session, functools.partial(_look, here=here, now=began))
+        if found.waits:
+            await self._copied(session)
+        await self._settle(session, found, began, here)
         return found.waits
 
     async def _settle(self, session: Session, found: _Looked, began: int, here: Ended) -> None:
@@ -245,6 +250,16 @@ class Scheduler:
                 self._changed.set()
         # The timer finds the lowered bound, looks and raises it.
 
+    async def share(self, session: Session) -> None:
+        """After a change, before anybody hears of it: another node would find it, and what it began. A single machine has it by
+        now, and looks when its timer does. Raises `SessionError`."""
+        if self._db.ties is None:
+            return
+        async with self._one[session.id]:
+            waits = await self._seen(session)
+        if waits:
+            self._wake(session)
+
     async def carry_out(self, session: Session, order: Order) -> str:
         """An order from outside of the session's own file, once, by the node that holds its channel. Raises `ScheduleError`,
         `sessiondb.SessionError`."""
@@ -266,6 +281,7 @@ class Scheduler:
             ok, text = await self._mailboxes.use(session, lambda w: changes.carry_out_once(w, order, now))
         if not ok:
             raise ScheduleError(as_it_is(text))
+        await self.share(session)
         return text
 
     async def declare(self, session: Session, order: Order) -> None:

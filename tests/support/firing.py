@@ -8,13 +8,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from host.folders.disk import ThreadDisk
 from host.mailbox.inbound import InboundWriter
 from host.mailbox.missed import Policy
 from host.mailbox.open import Mailboxes
 from host.registry import sessions
 from host.registry.db import HostDB
 from host.registry.errands import Errands
+from host.registry.nodes import Node
 from host.registry.notices import Notice
+from host.registry.port import Registry
 from host.registry.sessions import Session, Sessions
 from host.schedule.orders import Limits, One, Order, Wish
 from host.schedule.service import Scheduler
@@ -70,7 +73,7 @@ async def _no_other_node(_: Session) -> None:
 class Life:
     """One life of a host, as far as tasks are concerned."""
 
-    def __init__(self, db: HostDB, registry: Sessions, mailboxes: Mailboxes, clock: Clock) -> None:
+    def __init__(self, db: Registry, registry: Sessions, mailboxes: Mailboxes, clock: Clock) -> None:
         self.db = db
         self.registry = registry
         self.mailboxes = mailboxes
@@ -153,3 +156,22 @@ async def living(data: Path, clock: Clock, disk: MortalDisk | None = None) -> As
         else:
             await mailboxes.close()
             await db.close()
+
+
+@asynccontextmanager
+async def living_on(url: str, data: Path, node: str, clock: Clock) -> AsyncIterator[Life]:
+    """Of a node, by the database that it shares with others."""
+    from host.registry.postgresql import PostgreSQL  # an extra's, where there is one
+
+    disk = ThreadDisk()
+    data.mkdir()
+    db = await PostgreSQL.open(url, disk, lambda _: None, Node(node, node))
+    mailboxes = Mailboxes(disk, db, clock.now)
+    try:
+        life = Life(db, Sessions(data), mailboxes, clock)
+        await life.scheduler.begin()
+        yield life
+    finally:
+        await mailboxes.close()
+        await db.close()
+        disk.close()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import apsw
 import pytest
@@ -13,14 +14,18 @@ import pytest
 from host.config.recurrence import ScheduleError
 from host.mailbox import tasks
 from host.mailbox.missed import Policy
+from host.registry.port import Statements
 from host.registry.sessions import Session
 from host.schedule import index
+from host.schedule.orders import Order, Update
 from host.schedule.service import AT_ONCE
 from sessiondb import Address, Status, Unavailable, content
-from tests.support.firing import Clock, Life, MortalDisk, living
+from tests.support.firing import PLACE, Clock, Life, MortalDisk, living, living_on
+from tests.support.postgres import Server
 
 MONDAY = int(datetime(2026, 11, 23, 8, 30, tzinfo=UTC).timestamp() * 1000)
 HOUR, DAY = 3_600_000, 86_400_000
+T = TypeVar("T")
 
 
 async def test_a_due_time_fires_once_and_the_index_knows_the_next(tmp_path: Path) -> None:
@@ -62,6 +67,58 @@ async def test_a_run_is_copied_for_other_nodes_before_the_copy_of_its_task_says_
         assert await life.scheduler.look(session)
         assert found == [(1, True), (1, True)]
         assert await life.db.read(lambda c: index.copies_of(c, session.id)) != kept
+
+
+async def test_what_an_order_changed_is_on_the_next_node_once_it_is_answered(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However soon its node goes: no look of its schedule comes in between."""
+    url, clock = postgres.database(), Clock(MONDAY)
+
+    async def has(life: Life, session: Session, id_: str) -> tuple[str, str, int]:
+        task = await life.mailboxes.use(session, lambda w: w.tasks.get(id_))
+        assert task is not None
+        return task.state, task.prompt, len(await life.runs(session))
+
+    async with living_on(url, tmp_path / "ada", "ada", clock) as ada:
+        session = await ada.session()
+        id_ = await ada.schedule(session, "0 9 * * *")
+        change = Order(
+            "e1", "update_task", Update(task_id=id_, prompt="q"), PLACE, "person", "UTC", master=True
+        )
+        await ada.scheduler.carry_out(session, change)
+        copied: list[int] = []
+
+        async def counts(one: Session) -> None:
+            copied.append(len(await ada.runs(one)))
+
+        ada.copied = counts
+        await ada.change(session, "run_task_now", id_)
+        assert copied == [1]
+        assert ada.woken == [session.id]
+        await ada.end_runs(session)
+        await ada.change(session, "pause_task", id_)
+        assert await has(ada, session, id_) == ("paused", "q", 1)
+    async with living_on(url, tmp_path / "bob", "bob", clock) as bob:
+        session = await bob.session()
+        assert await has(bob, session, id_) == ("paused", "q", 0)
+        assert not any("being set up or changed" in str(notice.text) for notice in await bob.owed(session))
+        write = bob.db.write
+
+        async def refuses(job: Callable[[Statements], T]) -> T:
+            if (
+                task := await bob.mailboxes.use(session, lambda w: w.tasks.get(id_))
+            ) and task.state == "active":
+                raise Unavailable(tmp_path, "the database is away")
+            return await write(job)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(bob.db, "write", refuses)
+            with pytest.raises(Unavailable):
+                await bob.change(session, "resume_task", id_)
+        assert "Resumed" in await bob.change(session, "resume_task", id_)  # the same order, once more
+    async with living_on(url, tmp_path / "cyd", "cyd", clock) as cyd:
+        assert (await has(cyd, await cyd.session(), id_))[0] == "active"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from host.folders import share
 from host.mailbox.inbound import InboundWriter
 from host.ports.bot import Delivery, HostBusy, Receipt
 from host.ports.events import Author, Verdict
+from host.schedule.service import Scheduler
 from sessiondb import SessionFolder
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.hosting import config, now_ms, serving
@@ -135,6 +136,22 @@ async def test_a_reply_that_comes_to_another_node_before_the_posts_receipt_goes_
         assert (await bob.ingest(among_people)).verdict is Verdict.IGNORED
         await bot.until(lambda: posts(bot, "C9", posted(bot)) == ["already?"])
     assert posts(bot, "C9") == ["the news"]
+
+
+async def test_what_an_agent_changes_of_a_task_is_in_the_database_before_it_says_so(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_: Scheduler) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Scheduler, "fire", never)  # as where the node goes before its timer comes to it
+    url, kept = postgres.database(), "SELECT task FROM task_copies"
+    async with serving(config(tmp_path, agents={"default": {}}, cluster={"database": url})) as (_, bot):
+        id_ = task_id(await ask(bot, "D1", call("schedule_task", title="T", prompt="tock", cron="0 9 * * *")))
+        await ask(bot, "D1", call("update_task", task_id=id_, prompt="tick"))
+        assert "tick" in postgres.says(url, kept)
+        await ask(bot, "D1", call("pause_task", task_id=id_))
+        assert "paused" in postgres.says(url, kept)
 
 
 def posted(bot: MemoryBot) -> str:
