@@ -52,7 +52,7 @@ def drain(data: Path, node: str, *, undo: bool) -> None:
         else:
             nodes.drain(connection, one.id)
     if undo:
-        listing.say(f"{_called(one)} may serve again.")
+        listing.say(f"{one.called} may serve again.")
     else:
         listing.say(_handed_over(url, one))
 
@@ -62,15 +62,17 @@ def _handed_over(url: str, drained: Seen) -> str:
     deadline = time.monotonic() + DEADLINE
     while time.monotonic() < deadline:
         found = _seen(url)
-        serving = [_called(one) for one in found if one.serves and one.id != drained.id]
+        serving = [one.called for one in found if one.serves and one.id != drained.id]
         if serving and not any(one.serves for one in found if one.id == drained.id):
             if drained.together:
-                return f"{_called(drained)} holds no channel any more, {undo}; what it had is for {', '.join(serving)}."
-            return f"{serving[0]} serves; {_called(drained)} does not, {undo}."
+                return f"{drained.called} holds no channel any more, {undo}; what it had is for {', '.join(serving)}."
+            return f"{serving[0]} serves; {drained.called} does not, {undo}."
         time.sleep(LOOK)
     if drained.together:
-        return f"{_called(drained)} is to serve no more, but it still does, or nobody else: see `dovecote nodes`."
-    return f"{_called(drained)} is to serve no more, but no other node serves yet: see `dovecote nodes`."
+        return (
+            f"{drained.called} is to serve no more, but it still does, or nobody else: see `dovecote nodes`."
+        )
+    return f"{drained.called} is to serve no more, but no other node serves yet: see `dovecote nodes`."
 
 
 def _seen(url: str) -> list[Seen]:
@@ -95,10 +97,6 @@ def _named(found: list[Seen], word: str) -> Seen:
     if len(fitting) > 1:
         raise NothingFoundError(f"{len(fitting)} nodes are called {word}: take the id of one")
     return fitting[0]
-
-
-def _called(one: Seen) -> str:
-    return f"{one.name} ({one.id})"
 
 
 def _may_serve(one: Seen) -> bool:

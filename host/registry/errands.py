@@ -16,6 +16,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from host.registry import nodes
 from host.registry.holding import Place
 from host.registry.port import Hint, Registry, Statements
 from host.registry.where import DATABASE
@@ -96,7 +97,7 @@ class Errands:
 
         def put(connection: Statements) -> list[tuple[str, Errand]]:
             return [
-                (f"{name} ({node})", self._put_for(connection, node, kind, body))
+                (nodes.called(name, node), self._put_for(connection, node, kind, body))
                 for node, name in self._holding.others(connection)
             ]
 

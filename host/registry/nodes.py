@@ -47,6 +47,15 @@ class Seen:
     works: int = 0  # conversations that were under way there with its latest beat
     labels: tuple[str, ...] = ()  # that it has, where it serves beside others
 
+    @property
+    def called(self) -> str:
+        return called(self.name, self.id)
+
+
+def called(name: str, id_: str) -> str:
+    """By which people tell it from others of that name."""
+    return f"{name} ({id_})"
+
 
 def state_of(one: Seen) -> str:
     if one.serves:

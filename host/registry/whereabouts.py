@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from host.registry import nodes
 from host.registry.statements import Statements
 
 
@@ -33,7 +34,7 @@ def names(connection: Statements) -> Mapping[str, str]:
         (str(id_), str(name)) for id_, name in connection.execute("SELECT id, name FROM nodes").fetchall()
     ]
     times = Counter(name for _, name in found)
-    return {id_: f"{name} ({id_})" if times[name] > 1 else name for id_, name in found}
+    return {id_: nodes.called(name, id_) if times[name] > 1 else name for id_, name in found}
 
 
 def tables(connection: Statements) -> int:

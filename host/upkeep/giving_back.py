@@ -57,21 +57,23 @@ class GivingBack:
     async def _give_back(self, place: Place, before: int) -> None:
         holding = self._db.holding
         try:
-            there = await self._db.read(lambda connection: self._known(connection, place))
-            if not holding.has(Address(*place)) or not self._is_quiet(there):
+            there = await self._quiet(place)
+            if there is None or not all([await self._is_carried(session) for session in there]):
                 return
-            if not all([await self._is_carried(session) for session in there]):
-                return
-            there = await self._db.read(lambda connection: self._known(connection, place))
-            if not holding.has(Address(*place)) or not self._is_quiet(there):
-                return  # by now; from here on nothing is begun there
-            if await holding.given_back(place, lambda: self._given_back(place, there, before)):
+            there = await self._quiet(place)  # still; from here on nothing is begun there
+            if there is not None and await holding.given_back(
+                place, lambda: self._given_back(place, there, before)
+            ):
                 log.info("Given back: %s", place.platform_id, extra={"action": "given_back"})
         except OSError as error:
             log.warning("Not given back: %s", error, extra={"action": "not_given_back"})
 
+    async def _quiet(self, place: Place) -> list[Session] | None:
+        """Its sessions of which anything is in this process; None where something is under way, or it is another node's."""
+        there = await self._db.read(lambda connection: self._known(connection, place))
+        return there if self._db.holding.has(Address(*place)) and self._is_quiet(there) else None
+
     def _known(self, connection: Statements, place: Place) -> list[Session]:
-        """Its sessions of which anything is in this process."""
         found = [self._records.sessions.get(id_) for id_ in sessions.those_at(connection, place)]
         return [session for session in found if session is not None]
 
