@@ -6,6 +6,10 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+RUNNERS_OWN = (
+    ".dovecote"  # in a workspace: what commands print, while they run and where it was too long to be shown
+)
+
 
 @dataclass(frozen=True)
 class SessionFolder:

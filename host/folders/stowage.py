@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from host.folders import packing
 from host.folders.packing import Packed, TooLarge
+from sessiondb.layout import RUNNERS_OWN
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +59,12 @@ def is_as_noted(data: Path, place: str, serial: str) -> bool:
 
 
 def written(data: Path, places: Iterable[str]) -> list[str]:
-    """Those in which there is something, or that cannot be looked into. Raises nothing."""
+    """Those in which there is something beside the runner's own, or that cannot be looked into. Raises nothing."""
     found = []
     for place in places:
         try:
             with os.scandir(data / place) as entries:
-                if any(entries):
+                if any(entry.name != RUNNERS_OWN for entry in entries):
                     found.append(place)
         except FileNotFoundError:
             pass

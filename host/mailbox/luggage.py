@@ -234,13 +234,18 @@ class Luggage:
             return True
         try:
             seen = await self._run(packing.look, path)
-            if seen.files:
+            files = bool(seen.files)
+            if (
+                files and not header.serial and not seen.size
+            ):  # folders, maybe no more than a command left behind
+                files = bool(await self._run(stowage.written, self._data, [place]))
+            if files:
                 self._bare.discard(place)
             elif not header.serial and self._stirs[place] == stirs:
                 self._bare.add(place)
             note = await self._run(stowage.noted, self._data, place)
             same = seen.mark == note.mark and header.serial == note.serial and not header.left_out
-            if same or (not seen.files and not header.serial):
+            if same or (not files and not header.serial):
                 taken = Taken(header.serial, header.digest, header.size, header.taken_at, "")
                 await self._complete(place, taken, stirs, at_rest=at_rest)
                 return True

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.tools.tool import Tool, ToolContext, ToolError
+from sessiondb.layout import RUNNERS_OWN
 
 LONGEST_OUTPUT = 30_000  # characters shown to the model; the whole is on disk
 LONGEST_TIMEOUT = 3_600  # s a command may ask for
@@ -39,7 +40,7 @@ class Shell:
         if not 0 < timeout_seconds <= LONGEST_TIMEOUT:
             raise ToolError(f"timeout_seconds must be between 1 and {LONGEST_TIMEOUT}")
         async with self._one:
-            log = self._workspace / ".dovecote" / "output" / f"{os.urandom(4).hex()}.txt"
+            log = self._workspace / RUNNERS_OWN / "output" / f"{os.urandom(4).hex()}.txt"
             log.parent.mkdir(parents=True, exist_ok=True)
             try:
                 async with asyncio.timeout(timeout_seconds):

@@ -131,7 +131,7 @@ async def test_files_are_said_to_be_lost_only_where_some_were_seen_that_were_not
         )
         assert await missed(ada) is None  # one was, before folders were packed
         for place in both:
-            (ada.data / place).mkdir(parents=True)
+            (ada.data / place / ".dovecote" / "output").mkdir(parents=True)  # an agent ran a command
         for at_rest in (False, True, False):
             for place in both:
                 await ada.luggage.take_over(place)
@@ -146,6 +146,7 @@ async def test_files_are_said_to_be_lost_only_where_some_were_seen_that_were_not
         await ada.luggage.look_at(both)
         assert await missed(ada) is None
         note.unlink()
+        shutil.rmtree(ada.data / OTHER / ".dovecote")
         assert await ada.luggage.keep(OTHER, at_rest=False)
         assert await missed(ada) == 0
         looked = packing.look
