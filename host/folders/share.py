@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from host.folders.disk import of_stopping
 from host.folders.ownership import CONTAINER_USER
 
 P = ParamSpec("P")
@@ -62,7 +63,8 @@ def _begun(call: Callable[[], T], over: Callable[[], None]) -> asyncio.Future[T]
         if outcome.done():  # its caller has gone
             return
         if failed:
-            outcome.set_exception(failed[0])
+            error = failed[0]
+            outcome.set_exception(of_stopping(error) if isinstance(error, StopIteration) else error)
         else:
             outcome.set_result(found[0])
 
@@ -146,9 +148,11 @@ def claim(root: Path, installation: str) -> str:
     if not found:
         try:
             (root / MARK).rename(own)
+            if found := own.read_text("utf-8").strip():  # another node wrote it between our look and this
+                own.replace(root / MARK)
         except FileNotFoundError:
             found = _written(root)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise _cannot(root, error) from error
     if found and found.partition(" ")[0] != installation:
         raise Unfit(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from host.folders import share
 from host.folders.share import MARK, Patient, Unfit
 
 SOON = 0.1  # s
+NOBODY = 65_534
 
 
 @contextlib.contextmanager
@@ -66,16 +68,44 @@ async def test_of_nodes_that_begin_at_once_all_find_the_same_mark(tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == [MARK]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_said_to_be_so(tmp_path: Path) -> None:
+async def test_a_node_that_was_slow_takes_no_mark_that_another_one_wrote_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / MARK).touch()
-    share.require_writable(tmp_path)
-    tmp_path.chmod(0o500)
+    looked, others = share._written, list[str]()
+
+    def slowly(root: Path) -> str:
+        found = looked(root)
+        if not others:
+            others.append("")
+            others[0] = share.claim(root, "i1")
+        return found
+
+    monkeypatch.setattr(share, "_written", slowly)
+    assert [share.claim(tmp_path, "i1")] == others
+    assert share.marked(tmp_path) == others[0]
+    assert [path.name for path in tmp_path.iterdir()] == [MARK]
+
+
+def test_a_folder_that_cannot_be_written_is_said_to_be_so() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / MARK).touch()
+        folder.chmod(0o555)
+        with nobody(), pytest.raises(Unfit, match="it cannot be used: Permission denied"):
+            share.require_writable(folder)
+
+
+@contextlib.contextmanager
+def nobody() -> Iterator[None]:
+    """Root may write everywhere, and anybody in a folder of their own."""
+    mine = os.geteuid()
+    if mine == 0:
+        os.seteuid(NOBODY)
     try:
-        with pytest.raises(Unfit, match="it cannot be used: Permission denied"):
-            share.require_writable(tmp_path)
+        yield
     finally:
-        tmp_path.chmod(0o700)
+        os.seteuid(mine)
 
 
 def test_a_folder_that_does_not_answer_is_waited_for_a_while(tmp_path: Path) -> None:
