@@ -82,7 +82,8 @@ class TerminalScreen:
                 lambda _: session.app.is_running and session.app.exit(exception=EOFError())
             )
             with contextlib.suppress(EOFError):
-                await session.prompt_async(self._prompt, refresh_interval=0.2)
+                # A signal stays the host's, also behind the prompt: prompt_toolkit would take it away for good.
+                await session.prompt_async(self._prompt, refresh_interval=0.2, handle_sigint=False)
             self._typed.put_nowait(None)
             try:
                 await working

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.dovecote import Folder
 from tests.support.terminal import CTRL_C, CTRL_D, ENTER, NEW_LINE, TAB, WIDTH, Terminal
+from tests.support.waiting import until
 
 MOCK = '[agents.default]\nprovider = "mock"\n'
 
@@ -84,6 +85,15 @@ def test_ctrl_c_stops_the_turn_and_twice_leaves(terminal: Terminal) -> None:
     terminal.type(CTRL_C)
     terminal.see("once more leaves, or Ctrl-D")
     assert terminal.leave(CTRL_C) == 0
+
+
+def test_whoever_has_left_ends_at_once_what_still_runs(terminal: Terminal) -> None:
+    terminal.enter("@@sleep 600")
+    terminal.see("waiting")
+    terminal.type(CTRL_D)
+    terminal.see("Ctrl-C twice ends at once")
+    until(terminal.interrupt)
+    assert terminal.end() == 130
 
 
 def test_keys_typed_while_something_is_printed_are_keys_all_the_same(terminal: Terminal) -> None:

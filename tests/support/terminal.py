@@ -112,6 +112,11 @@ class Terminal:
         os.close(self._own)
         self._own = -1
 
+    def interrupt(self) -> bool:
+        """Ctrl-C, where it is a signal; true once it has ended."""
+        self._process.send_signal(signal.SIGINT)
+        return self._process.poll() is not None
+
     def hang_up(self) -> None:
         """The window is closed."""
         self._process.send_signal(signal.SIGHUP)
