@@ -24,6 +24,7 @@ ENGLISH = "en"
 _PLURAL_BETWEEN = "\0"  # as in a .mo file
 _MAGIC = 0x950412DE  # of a .mo file
 _LINE = re.compile(r'(?:(msgid|msgid_plural|msgstr|msgctxt)(?:\[(\d)\])? )?(".*")')
+_STRING = json.JSONDecoder(strict=False)
 _DIRECTORY = resources.files("host.words").joinpath("locale")
 
 
@@ -43,8 +44,13 @@ _others: dict[str, Catalogue] = {}
 
 def languages() -> tuple[str, ...]:
     """What there are catalogues of, English first."""
-    files = sorted(one.name.removesuffix(".po") for one in _DIRECTORY.iterdir() if one.name.endswith(".po"))
-    return (ENGLISH, *files, *_others)
+    return (ENGLISH, *_files(), *_others)
+
+
+@cache
+def _files() -> tuple[str, ...]:
+    names = (one.name for one in _DIRECTORY.iterdir())
+    return tuple(sorted(name.removesuffix(".po") for name in names if name.endswith(".po")))
 
 
 def spoken(locale: str) -> str:
@@ -87,7 +93,7 @@ def parsed(text: str) -> dict[str, str]:
             at = f"{field}{form or ''}"
             if at == "msgid":
                 entries.append({})
-        entries[-1][at] = entries[-1].get(at, "") + str(json.loads(words, strict=False))
+        entries[-1][at] = entries[-1].get(at, "") + str(_STRING.decode(words))
     return dict(_pairs(entry) for entry in entries if "msgid" in entry)
 
 
@@ -110,6 +116,8 @@ def fitting(translations: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def placeholders(template: str) -> frozenset[str]:
     """The names of its values. Of what cannot be read as a template one that no value has."""
+    if "{" not in template and "}" not in template:
+        return frozenset()
     try:
         return frozenset(name for _, name, _, _ in Formatter().parse(template) if name is not None)
     except ValueError:
