@@ -76,7 +76,9 @@ class Bot:
 
 def make_bot(slack: FakeSlack) -> Bot:
     client = web_client(slack)
-    app = AsyncApp(client=client, signing_secret=slack.signing_secret, process_before_response=True)
+    app = AsyncApp(
+        name="dovecote", client=client, signing_secret=slack.signing_secret, process_before_response=True
+    )
     bot = Bot(app, client)
 
     @app.event(re.compile(".*"))

@@ -61,6 +61,7 @@ def application(
         await next()
 
     return AsyncApp(
+        name="dovecote",  # else it reads the source of every frame above for its own
         before_authorize=belongs,
         client=AsyncWebClient(base_url=settings.api_url, retry_handlers=[]),
         authorize=speaks,

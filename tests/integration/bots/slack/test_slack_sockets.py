@@ -30,7 +30,9 @@ async def test_sockets_that_stay_deaf_however_often_they_are_opened_anew_are_giv
     monkeypatch.setattr(transport, "LOOK_EVERY", 0.01)
     monkeypatch.setattr(transport, "SILENCE", 0.0)
     async with FakeSlack() as slack:
-        app = AsyncApp(client=web_client(slack), signing_secret="unused", process_before_response=True)
+        app = AsyncApp(
+            name="dovecote", client=web_client(slack), signing_secret="unused", process_before_response=True
+        )
         sockets = Transport(app, Slack(api_url=slack.api_url), slack.app_token)
         looked = 0
 
