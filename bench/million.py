@@ -96,8 +96,7 @@ def _stored(one: InboundEvent) -> Callable[[Statements], object]:
     id_ = sessions.session_id("default", one.address)
 
     def job(connection: Statements) -> None:
-        entries, _ = inbox.unstored(connection, id_, 1)
-        inbox.mark_stored(connection, entries, 1, now_ms())
+        inbox.mark_stored(connection, inbox.unstored(connection, id_).entries[:1], 1, now_ms())
 
     return job
 

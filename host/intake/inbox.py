@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from sessiondb.content import Part, fields_of
 from sessiondb.records import Address
 
 _ENCODER = json.JSONEncoder(default=fields_of)
-MOST_REPLAYED = 500  # entries of one session in one transaction
+MOST_REPLAYED = 500  # entries of one session in one page
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def forget_declined(connection: Statements, key: str) -> bool:
     return connection.changes() > 0
 
 
-def mark_stored(connection: Statements, entries: list[Entry], seq_high_water: int, now: int) -> None:
+def mark_stored(connection: Statements, entries: Sequence[Entry], seq_high_water: int, now: int) -> None:
     connection.executemany(
         "UPDATE inbox SET state = 'stored', stored_at = ? WHERE id = ?",
         [(now, entry.id) for entry in entries],
@@ -103,15 +104,22 @@ def set_aside(connection: Statements, id_: int, reason: str) -> None:
     connection.execute("UPDATE inbox SET state = 'declined', reason = ? WHERE id = ?", (reason, id_))
 
 
-def unstored(
-    connection: Statements, session_id: str, limit: int = MOST_REPLAYED
-) -> tuple[list[Entry], list[tuple[int, str]]]:
-    """What a crash or an error left between the inbox and inbound.db, in order; and of rows that nobody can read the number and
-    the message's id."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a crash or an error left between the inbox and inbound.db of a session, in order."""
+
+    entries: Sequence[Entry]
+    broken: Sequence[tuple[int, str]]  # of rows that nobody can read the number and the message's id
+    last: int  # number up to which there is nothing else
+    is_full: bool  # there may be more behind it
+
+
+def unstored(connection: Statements, session_id: str, after: int = 0) -> Page:
+    """`after`: the last number of the page before."""
     rows = connection.execute(
         "SELECT id, message_id, session_id, event, trigger_ FROM inbox WHERE state = 'routed' AND session_id = ?"
-        " ORDER BY id LIMIT ?",
-        (session_id, limit),
+        " AND id > ? ORDER BY id LIMIT ?",
+        (session_id, after, MOST_REPLAYED),
     ).fetchall()
     entries: list[Entry] = []
     broken: list[tuple[int, str]] = []
@@ -120,17 +128,18 @@ def unstored(
             entries.append(_entry(*row))
         except (ValueError, KeyError, TypeError, AttributeError):
             broken.append((int(str(row[0])), str(row[1])))
-    return entries, broken
+    last = int(str(rows[-1][0])) if rows else after
+    return Page(entries, broken, last, len(rows) == MOST_REPLAYED)
 
 
-def ordered(connection: Statements, session_id: str) -> list[Address]:
-    """Where orders stand among what is unstored of the session."""
-    rows = connection.execute(
-        "SELECT DISTINCT event ->> '$.answer' FROM inbox WHERE state = 'routed' AND session_id = ?"
-        " AND event ->> '$.event.event_class' = ?",
-        (session_id, EventClass.CONTROL.value),
-    ).fetchall()
-    return [Address(*json.loads(str(place))) for (place,) in rows if place is not None]
+def is_ordered(connection: Statements, session_id: str, after: int) -> bool:
+    """Whether an order stands behind that number among what is unstored of the session."""
+    row = connection.execute(
+        "SELECT 1 FROM inbox WHERE state = 'routed' AND session_id = ? AND id > ?"
+        " AND event ->> '$.event.event_class' = ? LIMIT 1",
+        (session_id, after, EventClass.CONTROL.value),
+    ).fetchone()
+    return row is not None
 
 
 def sessions_with_unstored(connection: Statements) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 # s between two stores at an address that goes on meanwhile, so that what comes until then is stored by one commit: longer where
 # many do, for together they are not to make more than 250 commits a second
 SHORTEST_PACE, PACE_EACH, LONGEST_PACE = 0.04, 0.004, 0.2
+MOST_HELD = 5_000  # entries of a session's backlog in memory
+AGAIN = 1.0  # s between two looks for an order behind them
 MOST_BREAKS = 3  # times that a message may break its store in one life, each at another look
 UNFIT = mark("no file of a conversation could take it in")
 
@@ -47,13 +50,17 @@ class _Lane:
     ordered: asyncio.Event = field(
         default_factory=asyncio.Event
     )  # an order came: nobody waits for a file any more
-    ordered_later: bool = False  # it is in the inbox, behind what stands here
+    hurries: bool = False  # an order comes behind all that stands here
     task: asyncio.Task[None] | None = None
 
     def attend(self) -> None:
         """From now on `ordered` tells of orders that were not stored yet."""
-        if not self.ordered_later and not any(map(_is_order, self.entries)):
+        if not self.hurries and not any(map(_is_order, self.entries)):
             self.ordered.clear()
+
+    def hurry(self) -> None:
+        self.hurries = True
+        self.ordered.set()
 
 
 class Stores:
@@ -66,6 +73,7 @@ class Stores:
         self._held: set[int] = set()  # entries of the inbox that stand in a lane
         self._behind: set[str] = set()  # sessions whose next store must read the inbox, not memory
         self._replaying: dict[str, asyncio.Task[None]] = {}
+        self._asked: set[str] = set()  # of these: to be looked at once more
         self._came: dict[str, list[Entry]] = {}  # by session: what came while the inbox was read for it
         self._made: dict[str, int] = {}  # by session: the making of its file that the inbox was last read for
         self._broke: dict[int, int] = {}  # how often an entry of the inbox broke its store in this life
@@ -84,8 +92,6 @@ class Stores:
             self.hand_on(session)
         elif session.id in self._replaying:
             self._came.setdefault(session.id, []).append(entry)
-            if _is_order(entry):
-                self._ordered_later(session, entry.answer)
         elif self._db.holding.is_shared or session.id in self._behind or self._is_made_again(session):
             self.replay(session)
         else:
@@ -104,8 +110,11 @@ class Stores:
 
     def replay(self, session: Session) -> None:
         """Stores what the inbox holds for the session and its file may not."""
+        if session.id in self._replaying:  # its look may have been before what is asked for now
+            self._asked.add(session.id)
+            return
         self._behind.add(session.id)
-        if session.id not in self._replaying and not self._stopped:
+        if not self._stopped:
             task = asyncio.create_task(self._replay(session), name=f"replay:{session.id}")
             self._replaying[session.id] = task
 
@@ -230,8 +239,6 @@ class Stores:
             lane.entries.popleft()
             self._held.discard(entry.id)
             self._broke.pop(entry.id, None)
-            if _is_order(entry):
-                lane.ordered_later = False
 
     async def _set_aside(
         self, broken: Sequence[tuple[int, str]], place: Address, event: InboundEvent | None = None
@@ -271,40 +278,46 @@ class Stores:
             log.warning("Session %s: not read: %s", session.id, error, extra={"action": "store_failed"})
         finally:
             del self._replaying[session.id]
-            if self._came.pop(session.id, None):  # the look broke: nothing overtakes these from memory
+            asked = session.id in self._asked
+            self._asked.discard(session.id)
+            if (
+                self._came.pop(session.id, None) or asked
+            ):  # the look broke: nothing overtakes these from memory
                 self._behind.add(session.id)
 
     async def _look(self, session: Session) -> bool:
         """Stores what the inbox has of the session; returns whether it must be looked at again."""
         self._behind.discard(session.id)
+        self._asked.discard(session.id)
         self._came.pop(session.id, None)
         await self._end_overtaken(session)
-        entries, broken = await self._db.read(lambda connection: inbox.unstored(connection, session.id))
-        if broken:
-            await self._set_aside(broken, session.place)
-        self._enter(session, [entry for entry in entries if entry.id not in self._held])
-        came = self._came.pop(session.id, [])
-        if len(entries) + len(broken) < inbox.MOST_REPLAYED:
-            if not self._db.holding.is_shared:  # all there is: none of these is before what was read
-                self._enter(session, [entry for entry in came if entry.id not in self._held])
-                return False
-            return bool(came)
-        # There may be more, and they come before anything new.
-        for place in await self._db.read(lambda connection: inbox.ordered(connection, session.id)):
-            self._ordered_later(session, place)
-        tasks = [lane.task for (id_, _), lane in self._lanes.items() if id_ == session.id and lane.task]
-        if tasks:
-            await asyncio.wait(tasks)
-        else:
-            self._behind.add(session.id)
-        return session.id not in self._behind  # what could not be stored now is left to the sweep
+        last, held = 0, 0
+        while True:
+            page = await self._db.read(functools.partial(inbox.unstored, session_id=session.id, after=last))
+            if page.broken:
+                await self._set_aside(page.broken, session.place)
+            if session.id in self._behind:  # what came first could not be stored
+                return session.id in self._asked
+            self._enter(session, [entry for entry in page.entries if entry.id not in self._held])
+            if not page.is_full:
+                break
+            last, held = page.last, held + len(page.entries)
+            if held >= MOST_HELD:  # there may be more, and they come before anything new
+                await self._drained(session, last)
+                held = 0
+        came = [entry for entry in self._came.pop(session.id, []) if entry.id > page.last]
+        if not self._db.holding.is_shared:  # all there is: none of these is before what was read
+            self._enter(session, [entry for entry in came if entry.id not in self._held])
+            came = []
+        return bool(came) or session.id in self._asked
 
-    def _ordered_later(self, session: Session, place: Address) -> None:
-        """An order waits behind what stands there now: no file of that is waited for."""
-        lane = self._lanes.get((session.id, place))
-        if lane is not None:
-            lane.ordered_later = True
-            lane.ordered.set()
+    async def _drained(self, session: Session, last: int) -> None:
+        """Once all that stands in its lanes is stored. Where an order waits behind `last` in the inbox, for no file any more."""
+        while lanes := [lane for (id_, _), lane in self._lanes.items() if id_ == session.id and lane.task]:
+            if await self._db.read(functools.partial(inbox.is_ordered, session_id=session.id, after=last)):
+                for lane in lanes:
+                    lane.hurry()
+            await asyncio.wait([lane.task for lane in lanes if lane.task], timeout=AGAIN)
 
     async def _end_overtaken(self, session: Session) -> None:
         """Lanes from before the session's file was made again: what stands in them comes anew, behind what is older."""

@@ -102,6 +102,8 @@ def _tell(waiting: _Waiting, value: Any, failure: Exception | None) -> None:
     if failure is None and waiting.then is not None:
         try:
             waiting.then(value)
+        except StopIteration as error:
+            failure = of_stopping(error)
         except Exception as error:  # noqa: BLE001 - of whoever asked, as what the job raises
             failure = error
     if waiting.future.cancelled():

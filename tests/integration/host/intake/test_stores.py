@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from host.intake import inbox
+from host.intake import inbox, stores
 from host.ports.bot import Fetched, FetchError, HostBusy
-from host.ports.events import EventClass, IncomingFile
+from host.ports.events import EventClass, InboundEvent, IncomingFile
 from host.registry.port import Statements
 from sessiondb import Address
 from tests.fakes.platform import MemoryBot
@@ -147,24 +147,53 @@ async def test_what_was_admitted_for_a_caller_who_is_gone_is_stored_before_what_
         assert bot.said("c") == ["before", "first", "later"]
 
 
-async def test_an_order_waits_for_no_download_of_a_backlog_that_takes_several_looks(tmp_path: Path) -> None:
-    bot = HangingBot()
+MANY = ["m2"] * inbox.MOST_REPLAYED
+BACKLOGS = {
+    "it comes while they are stored": (["f1", *["m1"] * inbox.MOST_REPLAYED], "o1", False),
+    "behind another order": (["o1", "f1", *["m1"] * inbox.MOST_REPLAYED, "o1"], "", False),
+    "elsewhere": (["f1", *MANY, "o2"], "", False),
+    "where nothing waits": (["f1", *MANY], "o3", False),
+    "another node took it in": (["f1", "m1"], "o1", True),
+    "behind more than is held": (["f1", *MANY * (stores.MOST_HELD // len(MANY)), "o3"], "", False),
+}
+
+
+@pytest.mark.parametrize("backlog", BACKLOGS)
+async def test_an_order_waits_for_no_download_however_much_was_left(tmp_path: Path, backlog: str) -> None:
+    """Messages, orders and one with a file, each at an address of the session."""
+    bot, (left, live, elsewhere) = HangingBot(), BACKLOGS[backlog]
     async with serving(config(tmp_path, host={"sweep_every": 3600.0}), bot) as (host, _):
-        records, stores = host.house.records, host.house.ingress.stores
+        records, lanes = host.house.records, host.house.ingress.stores
         await host.settled((await bot.say("c", "before")).message_id)
         [session] = await records.db.read(lambda c: records.sessions.load(c, "TRUE"))
-        left = [bot.event("c", str(number), at=1) for number in range(inbox.MOST_REPLAYED + 1)]
-        left[0] = replace(left[0], files=(NOTE,))
 
-        def admitted(connection: Statements) -> None:
-            for one in left:
-                inbox.add(connection, one, session.id, one.address, trigger=False, trusted=True, now=0)
+        def event(number: int, what: str) -> InboundEvent:
+            place = Address("memory", "w", "c", f"t{what[1]}")
+            said = bot.event("c", str(number), at=1, address=place, session_id=session.id)
+            if what[0] == "o":
+                return replace(said, event_class=EventClass.CONTROL, value="stop")
+            return replace(said, files=(NOTE,)) if what[0] == "f" else said
 
-        await records.db.write(admitted)
-        stores.replay(session)
+        def admit(connection: Statements, events: list[InboundEvent]) -> None:
+            for one in events:
+                order = one.event_class is EventClass.CONTROL
+                inbox.add(connection, one, session.id, one.address, trigger=order, trusted=True, now=0)
+
+        events = [event(number, what) for number, what in enumerate(left)]
+        await records.db.write(lambda c: admit(c, events))
+        lanes.replay(session)
         async with asyncio.timeout(30):
-            await bot.asked.wait()
-            order = await bot.say("c", "", event_class=EventClass.CONTROL, value="stop")
+            if live:
+                await bot.asked.wait()
+            if elsewhere:
+                events.append(event(len(events), live))
+                lanes.replay(session)
+                await records.db.write(lambda c: admit(c, events[-1:]))
+                lanes.replay(session)
+            elif live:
+                events.append(event(len(events), live))
+                await bot.ingested(events[-1])
+            order = next(e for e in reversed(events) if e.event_class is EventClass.CONTROL)
             assert await host.settled(order.message_id) == "completed"
 
 

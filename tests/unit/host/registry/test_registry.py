@@ -205,6 +205,23 @@ async def test_a_job_that_stops_iteration_is_told_so_and_nobody_waits_for_ever(
         assert await registry.write(lambda _: 2) == 2
 
 
+@pytest.mark.parametrize("failure", [ValueError("odd"), StopIteration()], ids=["an error", "StopIteration"])
+async def test_what_fails_behind_a_commit_is_its_callers_and_nobody_elses(
+    reopen: Callable[[], Awaitable[Registry]], failure: Exception
+) -> None:
+    registry = await reopen()
+
+    def fail(_: int) -> None:
+        raise failure
+
+    asked = [registry.write(put("a"), fail), registry.write(put("b"))]
+    async with asyncio.timeout(30):
+        first, second = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(first, (ValueError, RuntimeError))
+    assert second == 1
+    assert await registry.read(keys) == ["a", "b"]
+
+
 async def test_what_comes_of_a_commit_is_done_in_its_order_and_for_those_who_are_gone_too(
     reopen: Callable[[], Awaitable[Registry]],
 ) -> None:
