@@ -7,6 +7,7 @@ import gc
 import pytest
 
 from tests.support.grouping import pytest_collection_finish
+from tests.support.lending import pytest_configure_node, pytest_sessionstart
 from tests.support.postgres import postgres
 from tests.support.tracing import (
     pytest_addoption,
@@ -21,7 +22,9 @@ __all__ = [
     "pytest_addoption",
     "pytest_collection_finish",
     "pytest_configure",
+    "pytest_configure_node",
     "pytest_sessionfinish",
+    "pytest_sessionstart",
     "pytest_terminal_summary",
     "pytest_testnodedown",
 ]

@@ -131,21 +131,31 @@ def _ended(process: BaseProcess, out: Path) -> Ended:
 
 def begun(target: Callable[..., None], *job: object) -> BaseProcess:
     """A process that is forked of the one that has imported everything, and may fork others of it."""
-    server: Any = forkserver._forkserver
-    server.ensure_running()
-    process: BaseProcess = forked.Process(
-        target=_begun, args=(server._forkserver_address, target, job), daemon=True
-    )
+    process: BaseProcess = forked.Process(target=_begun, args=(lent(), target, job), daemon=True)
     process.start()
     # Another thread that starts a process looks after all of these, and two that look at once lose how one ended.
     vars(multiprocessing.process)["_children"].discard(process)
     return process
 
 
-def _begun(address: str, target: Callable[..., None], job: Sequence[object]) -> None:
+def lent() -> str:
+    """Where others reach the process that these are forked of; it ends with whoever asks first."""
+    server: Any = forkserver._forkserver
+    server.ensure_running()
+    return str(server._forkserver_address)
+
+
+def borrowed(address: str) -> None:
+    """Processes of this one are forked of that one."""
     server: Any = forkserver._forkserver
     server._forkserver_address = address
     server.ensure_running = lambda: None  # it runs: nobody looks after it but who began it
+    if server._forkserver_alive_fd is None:
+        server._forkserver_alive_fd = os.open(os.devnull, os.O_RDONLY)  # each is given one
+
+
+def _begun(address: str, target: Callable[..., None], job: Sequence[object]) -> None:
+    borrowed(address)
     vars(multiprocessing.current_process())["_config"]["daemon"] = False  # who is one may begin no other
     target(*job)
 
