@@ -76,6 +76,7 @@ class TerminalScreen:
         hint = "/help for commands, Esc Enter for a new line, Ctrl-D to leave\n"
         self._console.print(Text(hint, "dim"))
         self._open(bot, MAIN)
+        self._typed = asyncio.Queue()
         with patch_stdout(raw=True):
             working = asyncio.create_task(self._work(bot), name="console:typed")
             working.add_done_callback(
@@ -95,11 +96,11 @@ class TerminalScreen:
     async def _work(self, bot: ConsoleBot) -> None:
         """What was typed, one after the other, until somebody leaves."""
         while (typed := await self._typed.get()) is not None:
-            if typed is INTERRUPT:
-                if await self._interrupt(bot):
+            try:
+                if await (self._interrupt(bot) if typed is INTERRUPT else self._takes(bot, typed)):
                     return
-            elif not await self._take(bot, typed):
-                return
+            except OSError as error:  # of a conversation's file
+                self._console.print(Text(f"That did not work: {error}", "red"))
 
     def _session(self, bot: ConsoleBot) -> PromptSession[str]:
         """It never ends between two messages: what is typed meanwhile is kept, and nothing of the status stays behind."""
@@ -135,20 +136,20 @@ class TerminalScreen:
             erase_when_done=True,
         )
 
-    async def _take(self, bot: ConsoleBot, text: str) -> bool:
-        """What was typed, or false to leave."""
+    async def _takes(self, bot: ConsoleBot, text: str) -> bool:
+        """What was typed; true to leave."""
         self._interrupted = -TWICE_WITHIN
         self._console.print(Text(f"› {text}", "green"))
         match commands.read(text):
             case Refused(why):
                 self._console.print(Text(why, "red"))
             case Command("quit"):
-                return False
+                return True
             case Command() as command:
                 await self._command(bot, command)
             case str(said):
                 await self._entered(bot, self._channel, bot.say(self._channel, said))
-        return True
+        return False
 
     async def _command(self, bot: ConsoleBot, command: Command) -> None:
         match command.name:

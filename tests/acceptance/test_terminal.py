@@ -102,6 +102,20 @@ def test_keys_typed_while_something_is_printed_are_keys_all_the_same(terminal: T
     assert terminal.leave() == 0, "Ctrl-D was taken while the help was on its way to the screen"
 
 
+def test_a_conversation_that_cannot_be_read_is_said_to_be_so_and_the_others_go_on(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    terminal.enter("hello")
+    terminal.see("hello", times=2)
+    [file] = (tmp_path / "data").rglob("main.jsonl")
+    (file.parent / "broken.jsonl").mkdir()
+    terminal.enter("/switch broken")
+    terminal.see("That did not work")
+    terminal.enter("/switch main")
+    terminal.enter("still here")
+    terminal.see("still here", times=2)
+
+
 def test_nothing_stale_stays_above_what_is_typed_meanwhile(terminal: Terminal) -> None:
     words = " ".join(f"word{number}" for number in range(40))
     terminal.enter(f"@@stream 0.05\n{words}".replace("\n", NEW_LINE))
