@@ -31,7 +31,7 @@ class Awaited:
     kind: Kind
     what: str  # as `reaction`, `endings` or `phrases` made it
     place: Address  # the channel
-    since: int  # ms UTC: what happened before does not count
+    since: int  # ms UTC: what happened until then does not count, least of all the message that asked for it
     by: tuple[str, ...] = ()  # ids of those who may begin it; () = whoever may ask the agent there
 
     def in_words(self) -> Sentence:

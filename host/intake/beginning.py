@@ -56,7 +56,7 @@ def begun(connection: Statements, config: Config, event: InboundEvent, load: Loa
 
 
 def _is_awaited(waiting: Waiting, event: InboundEvent) -> bool:
-    if CLASSES[waiting.kind] is not event.event_class or event.at < waiting.since:
+    if CLASSES[waiting.kind] is not event.event_class or event.at <= waiting.since:
         return False
     if waiting.people and event.author.id not in waiting.people:
         return False

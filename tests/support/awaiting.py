@@ -12,17 +12,23 @@ from host.registry.port import Statements
 from sessiondb import Address
 from tests.fakes.platform import MemoryBot
 from tests.support.hosting import now_ms
-from tests.support.tasking import ask, call, in_thread, task_id
+from tests.support.tasking import call, in_thread, task_id
 
 BOB = Author("U2", "Bob")
 
 
 async def waiting(host: Host, bot: MemoryBot, **what: Any) -> str:
-    """A task of channel C1 that posts there; returned once it waits."""
+    """A task of channel C1 that posts there; returned once it waits. What asked for it is told again, as after a crash."""
     wish = {"title": "Watch", "prompt": "look", "destination": "channel", **what}
-    said = await ask(bot, "C1", call("schedule_task", **wish), **in_thread("C1", f"t{what}"))
+    asked = {"mentioned": True, "at": now_ms(), **in_thread("C1", f"t{what}")}
+    event = bot.event("C1", call("schedule_task", **wish), **asked)
+    before = len(bot.sent)
+    await bot.ingested(event)
+    await bot.until(lambda: any(one.address == event.address for one in bot.sent[before:]))
+    said = next(str(one.payload["text"]) for one in bot.sent[before:] if one.address == event.address)
     id_ = task_id(said)
     await until_it_waits(host, id_, True)
+    await bot.ingested(event)
     return id_
 
 

@@ -94,9 +94,9 @@ async def test_of_a_burst_the_first_begin_it_and_that_others_are_let_pass_is_sai
 
 async def test_what_was_begun_and_not_stored_when_the_host_died_begins_once(tmp_path: Path) -> None:
     """The commit that decides about the event has it: whatever comes after, it runs, and told again it runs no second time."""
-    event = reacted("🎫")
     async with serving(settings(tmp_path)) as (host, bot):
         await waiting(host, bot, reaction="🎫")
+        event = reacted("🎫")
         config_ = host.house.service._settings.config
 
         def commit(connection: Statements) -> int:
