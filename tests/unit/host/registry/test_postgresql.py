@@ -19,6 +19,7 @@ from host.registry.port import Registry, Statements
 from sessiondb import Address, Full, Incompatible, SessionError, Unavailable
 from tests.fakes.platform import TIMEOUT
 from tests.support.postgres import NEWER, Line, Server, server
+from tests.support.waiting import DEADLINE
 
 ADA, BOB = Node("a", "ada"), Node("b", "bob")
 SCHEMA = Path(where.__file__).parent / "schema"
@@ -106,6 +107,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as a server takes at most to recover on a loaded disk."""
+    from host.registry import postgresql
+
+    monkeypatch.setattr(postgresql, "PATIENCE", DEADLINE)
+
+
+@pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     from host.registry import leases
 
@@ -160,7 +169,7 @@ async def test_a_connection_that_was_cut_is_made_again_and_leads_on(hosts: Hosts
     assert hosts.says("SELECT epoch FROM leader") == "1"
 
 
-async def test_a_server_that_fell_and_came_back_has_what_was_answered(hosts: Hosts) -> None:
+async def test_a_server_that_fell_and_came_back_has_what_was_answered(hosts: Hosts, patient: None) -> None:
     registry = await hosts.open()
     assert await registry.write(Counted("k")) == 1
     hosts.server.stop()
