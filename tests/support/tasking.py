@@ -14,6 +14,7 @@ from sessiondb import Address
 from tests.fakes.platform import MemoryBot
 from tests.support.hosting import config
 
+_TASK = re.compile(r"\bt[0-9a-f]{9}\b")
 BERLIN = Author("U1", "Ada", zone="Europe/Berlin")
 ELSEWHERE = {"announcements": {"platform": "memory", "channel": "C9", "description": "for everyone"}}
 
@@ -27,7 +28,8 @@ def call(tool: str, **arguments: Any) -> str:
     return f"@@call {tool} {json.dumps(arguments)}\n@@results"
 
 
-def soon(seconds: float = 2.0) -> str:
+def soon(seconds: float) -> str:
+    """For an agent whose runner is up."""
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
@@ -43,8 +45,18 @@ def posts(bot: MemoryBot, channel: str, thread: str = "") -> list[str]:
     ]
 
 
+async def scheduled(bot: MemoryBot, channel: str, wish: dict[str, Any], **more: Any) -> str:
+    """Asks for a task that is soon due, and returns the answer that names it. Where its moment has passed before its runner was
+    up it is asked for again, for a later one."""
+    for seconds in (2.0, 10.0, 40.0):
+        text = await ask(bot, channel, call("schedule_task", at=soon(seconds), **wish), **more)
+        if _TASK.search(text):
+            break
+    return text
+
+
 def task_id(text: str) -> str:
-    found = re.search(r"\bt[0-9a-f]{9}\b", text)
+    found = _TASK.search(text)
     assert found is not None, text
     return found[0]
 

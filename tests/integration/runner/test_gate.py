@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from runner import gate
 from runner.gate import GateError
+from tests.fakes.platform import TIMEOUT
 from tests.support.hosting import serving
-from tests.support.tasking import ask, call, settings, soon, task_id
+from tests.support.tasking import scheduled, settings, task_id
 
 SHELL = {"options": {"tools": ["bash", "schedule_task", "list_tasks", "run_task_now"]}}
 
@@ -66,13 +68,17 @@ async def test_a_run_that_its_script_does_not_wake_says_nothing_and_one_that_it_
     async with serving(settings(tmp_path, **SHELL)) as (host, bot):
         quiet = "echo '{\"wake\": false}'"
         loud = 'echo \'{"wake": true, "data": 42}\''
-        first = call("schedule_task", title="Quiet", prompt="never", at=soon(), script=quiet)
-        second = call("schedule_task", title="Loud", prompt="woken", at=soon(4), script=loud)
-        quiet_id = task_id(await ask(bot, "D1", first))
-        await ask(bot, "D1", second)
-        await bot.until(lambda: bot.said("D1")[2:] == ["woken"])
-        for session in await host.house.scheduler.sessions(sorted(host.house.scheduler._with_tasks)):
-            [run] = await host.house.records.mailboxes.use(
-                session, lambda w: w.tasks.occurrences(quiet_id, 5)
-            )
-            assert (run.outcome, run.error) == ("completed", "its script did not wake the agent")
+        first = {"title": "Quiet", "prompt": "never", "script": quiet}
+        quiet_id = task_id(await scheduled(bot, "D1", first))
+        await scheduled(bot, "D1", {"title": "Loud", "prompt": "woken", "script": loud})
+        await bot.until(lambda: bot.said("D1")[-1] == "woken")
+        [session] = await host.house.scheduler.sessions(sorted(host.house.scheduler._with_tasks))
+        async with asyncio.timeout(TIMEOUT):
+            while True:
+                runs = await host.house.records.mailboxes.use(
+                    session, lambda w: w.tasks.occurrences(quiet_id, 5)
+                )
+                if [run.outcome for run in runs] == ["completed"]:
+                    break
+        assert runs[0].error == "its script did not wake the agent"
+        assert "never" not in bot.said("D1")

@@ -19,7 +19,9 @@ from sessiondb import SessionFolder
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.hosting import config, now_ms, serving
 from tests.support.postgres import Server
-from tests.support.tasking import ELSEWHERE, ask, call, in_thread, posts, settings, soon, task_id
+from tests.support.tasking import ELSEWHERE, ask, call, in_thread, posts, scheduled, settings, task_id
+
+NEWS = {"title": "News", "prompt": "the news", "destination": "announcements"}
 
 
 async def test_the_answer_names_the_next_times_in_the_zone_of_whoever_asked(tmp_path: Path) -> None:
@@ -42,8 +44,8 @@ async def test_who_has_told_no_zone_is_answered_in_the_hosts(tmp_path: Path) -> 
 
 async def test_a_task_posts_where_it_was_asked_for_and_lists_its_receipts(tmp_path: Path) -> None:
     async with serving(settings(tmp_path)) as (_, bot):
-        text = await ask(bot, "D1", call("schedule_task", title="Once", prompt="tick", at=soon()))
-        await bot.until(lambda: bot.said("D1")[1:] == ["tick"])
+        text = await scheduled(bot, "D1", {"title": "Once", "prompt": "tick"})
+        await bot.until(lambda: bot.said("D1")[-1] == "tick")
         [folder] = [SessionFolder(path) for path in (tmp_path / "sessions").iterdir()]
         writer = InboundWriter(folder.inbound_db, now_ms)
         [run] = writer.tasks.occurrences(task_id(text), 5)
@@ -54,8 +56,7 @@ async def test_a_task_posts_where_it_was_asked_for_and_lists_its_receipts(tmp_pa
 
 async def test_a_reply_under_a_post_in_a_channel_goes_on_with_the_tasks_conversation(tmp_path: Path) -> None:
     async with serving(settings(tmp_path)) as (_, bot):
-        asked = call("schedule_task", title="News", prompt="the news", at=soon(), destination="announcements")
-        await ask(bot, "C1", asked, **in_thread("C1", "t1"))
+        await scheduled(bot, "C1", NEWS, **in_thread("C1", "t1"))
         await bot.until(lambda: posts(bot, "C9") == ["the news"])
         reply = await bot.say("C9", "go on", **in_thread("C9", posted(bot)))
         assert reply.verdict is Verdict.STORED
@@ -66,8 +67,7 @@ async def test_a_reply_under_a_post_in_a_channel_goes_on_with_the_tasks_conversa
 
 async def test_a_reply_outside_a_thread_belongs_to_the_post_it_is_to(tmp_path: Path) -> None:
     async with serving(settings(tmp_path)) as (_, bot):
-        asked = call("schedule_task", title="News", prompt="the news", at=soon(), destination="announcements")
-        await ask(bot, "C1", asked, **in_thread("C1", "t1"))
+        await scheduled(bot, "C1", NEWS, **in_thread("C1", "t1"))
         await bot.until(lambda: posts(bot, "C9") == ["the news"])
         reply = await bot.say("C9", "go on", privacy="public", replies_to=posted(bot))
         assert reply.verdict is Verdict.STORED
@@ -95,8 +95,7 @@ class SlowAnswers(MemoryBot):
 async def test_a_reply_that_comes_before_the_posts_receipt_goes_on_with_it_too(tmp_path: Path) -> None:
     async with serving(settings(tmp_path), SlowAnswers()) as (host, bot):
         assert isinstance(bot, SlowAnswers)
-        asked = call("schedule_task", title="News", prompt="the news", at=soon(), destination="announcements")
-        await ask(bot, "C1", asked, **in_thread("C1", "t1"))
+        await scheduled(bot, "C1", NEWS, **in_thread("C1", "t1"))
         async with asyncio.timeout(TIMEOUT):
             await bot.stands.wait()
         reply = bot.event("C9", "already?", **in_thread("C9", posted(bot)))
@@ -119,11 +118,7 @@ async def test_a_reply_that_comes_to_another_node_before_the_posts_receipt_goes_
     ada, bobs = (config(tmp_path / name, agents=agents, cluster=cluster) for name in ("ada", "bob"))
     async with serving(ada, SlowAnswers()) as (_, bot), serving(bobs) as (bob, _):
         assert isinstance(bot, SlowAnswers)
-        await ask(bot, "C1", "hello", **in_thread("C1", "t1"))  # from here on its runner is there
-        asked = call(
-            "schedule_task", title="News", prompt="the news", at=soon(5.0), destination="announcements"
-        )
-        await ask(bot, "C1", asked, **in_thread("C1", "t1"))
+        await scheduled(bot, "C1", NEWS, **in_thread("C1", "t1"))
         async with asyncio.timeout(TIMEOUT):
             await bot.stands.wait()
         among_people = bot.event("C9", "by the way", **in_thread("C9", "t9"))
