@@ -19,6 +19,7 @@ from sessiondb import Address, SessionFolder, Unavailable
 from sessiondb.connection import open_reader
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.hosting import config, serving
+from tests.support.reading import rows
 from tests.support.waiting import eventually
 
 
@@ -331,13 +332,7 @@ def holders(path: Path) -> list[int]:
 
 def stored(data: Path) -> int:
     [path] = data.glob("sessions/*/inbound/inbound.db")
-    connection = open_reader(path)
-    try:
-        return int(str(connection.execute("SELECT count(*) FROM messages_in").fetchall()[0][0]))
-    except apsw.BusyError:
-        return 0
-    finally:
-        connection.close()
+    return len(rows(path, "SELECT 1 FROM messages_in"))
 
 
 def over(data: Path) -> set[str]:

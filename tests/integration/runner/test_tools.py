@@ -6,8 +6,8 @@ from pathlib import Path
 
 from host.ports.bot import Rejected
 from host.ports.events import Author, Verdict
-from sessiondb.connection import open_reader
 from tests.support.calling import SHELL, calling
+from tests.support.reading import rows
 
 
 async def test_the_shell_keeps_its_folder_and_variables_between_calls(tmp_path: Path) -> None:
@@ -191,7 +191,4 @@ async def test_an_approval_that_cannot_be_asked_for_is_refused_at_once_and_its_e
         assert "not run: could not be asked: no such thread" in caller.bot.said("c")[-1]
         assert not (caller.workspace / "effects").exists()
         [host] = tmp_path.glob("sessions/*/inbound/inbound.db")
-        connection = open_reader(host)
-        rows = connection.execute("SELECT status FROM messages_in WHERE id LIKE '%:end'").fetchall()
-        connection.close()
-        assert len(rows) == 1
+        assert len(rows(host, "SELECT status FROM messages_in WHERE id LIKE '%:end'")) == 1

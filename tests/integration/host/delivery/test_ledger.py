@@ -8,7 +8,6 @@ import struct
 from dataclasses import replace
 from pathlib import Path
 
-import apsw
 import pytest
 from rich.console import Console
 
@@ -18,10 +17,9 @@ from host.cli.story import tell
 from host.delivery import policy, service
 from host.mailbox.inbound import InboundWriter
 from host.ports.bot import Delivery, Receipt
-from sessiondb.connection import open_reader
-from sessiondb.errors import Missing
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.hosting import config, serving
+from tests.support.reading import rows
 from tests.support.waiting import eventually
 
 MANY = 40  # posts of one turn
@@ -51,19 +49,6 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def inbound(data: Path) -> Path:
     [found] = (data / "sessions").glob("*/inbound/inbound.db")
     return found
-
-
-def rows(path: Path, sql: str, bindings: tuple[str, ...]) -> list[tuple[object, ...]]:
-    try:
-        connection = open_reader(path)
-    except Missing:  # it is there, and nothing is in it yet
-        return []
-    try:
-        return connection.execute(sql, bindings).fetchall()
-    except apsw.BusyError:
-        return []
-    finally:
-        connection.close()
 
 
 def commits(path: Path) -> int:

@@ -24,11 +24,11 @@ from host.ports.controls import Forbidden
 from host.registry.db import open_registry
 from host.registry.notices import Notice
 from host.words import as_it_is
-from sessiondb import Address, Missing, content
-from sessiondb.connection import open_reader
+from sessiondb import Address, content
 from tests.fakes.platform import TIMEOUT, MemoryBot
 from tests.support.attacked import logged
 from tests.support.hosting import config, serving
+from tests.support.reading import rows
 from tests.support.viewing import ADA, viewer
 from tests.support.waiting import eventually
 
@@ -92,15 +92,9 @@ def kept(data: Path) -> list[str]:
     files = list(data.glob("sessions/*/inbound/inbound.db"))
     if not files:
         return []
-    try:
-        connection = open_reader(files[0])
-    except Missing:  # being made
-        return []
-    try:
-        rows = connection.execute("SELECT payload FROM delivered WHERE payload <> ''").fetchall()
-    finally:
-        connection.close()
-    return [str(payload) for (payload,) in rows]
+    return [
+        str(payload) for (payload,) in rows(files[0], "SELECT payload FROM delivered WHERE payload <> ''")
+    ]
 
 
 async def test_the_operator_turns_it_off_for_an_agent(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import apsw
 from host.intake import speaking
 from host.ports.events import Author, EventClass, Said, Verdict
 from host.runners.launch.fake import FakeLauncher
-from sessiondb import Address, Missing
-from sessiondb.connection import open_reader
+from sessiondb import Address
 from sessiondb.content import Part
 from tests.support.hosting import config, serving
+from tests.support.reading import rows
 from tests.support.waiting import eventually
 
 ROBOT = Author("B1", "alertmanager", is_bot=True)
@@ -129,18 +129,12 @@ async def test_an_edit_in_a_thread_without_an_agent_is_nobodys_business(tmp_path
 
 def _kept(data: Path) -> list[tuple[str, int, str]]:
     """Text, whether it wakes, and status of what the conversation's file holds."""
-    found: list[tuple[str, int, str]] = []
-    for path in data.glob("sessions/*/inbound/inbound.db"):
-        try:
-            connection = open_reader(path)
-        except Missing:
-            continue  # its tables are still being made
-        rows = connection.execute(
-            "SELECT content ->> 'text', trigger, status FROM messages_in WHERE kind = 'chat' ORDER BY seq"
-        )
-        found += [(str(text), int(wakes), str(status)) for text, wakes, status in rows]
-        connection.close()
-    return found
+    sql = "SELECT content ->> 'text', trigger, status FROM messages_in WHERE kind = 'chat' ORDER BY seq"
+    return [
+        (str(text), int(wakes), str(status))
+        for path in data.glob("sessions/*/inbound/inbound.db")
+        for text, wakes, status in rows(path, sql)
+    ]
 
 
 def _said(event_class: EventClass, natural_id: str) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from host.ports.events import Viewer
 from host.registry.db import open_host_db
 from host.runners.launch.fake import FakeLauncher
 from sessiondb import Address
-from sessiondb.connection import open_reader
 from tests.fakes.platform import MemoryBot
 from tests.support.awaiting import reacted, waiting
 from tests.support.hosting import config, now_ms, serving
+from tests.support.reading import rows
 from tests.support.tasking import BERLIN, ask, call, posts, soon, task_id
 
 HOUR = 3_600_000  # ms
@@ -60,14 +60,7 @@ async def test_a_scheduled_post_waits_for_the_morning_and_an_answer_does_not(
 
         def entries() -> list[tuple[Any, ...]]:
             sql = "SELECT in_reply_to, state, error, next_attempt_at FROM delivered WHERE error LIKE 'quiet%'"
-            found = []
-            for path in tmp_path.glob("sessions/*/inbound/inbound.db"):
-                inbound = open_reader(path)
-                try:
-                    found += inbound.execute(sql).fetchall()
-                finally:
-                    inbound.close()
-            return found
+            return [one for path in tmp_path.glob("sessions/*/inbound/inbound.db") for one in rows(path, sql)]
 
         async def held(count: int) -> None:
             async with asyncio.timeout(60):
