@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from typing import Any, Literal, Self, cast
@@ -11,11 +12,13 @@ from discord import ui
 
 from bots.common import judging, words
 from bots.common.judging import PRESSED
-from bots.discord.client import telling
+from bots.discord.client import errors, telling
 from bots.discord.panels.forms import Values
 from bots.discord.reading import events
 from host.ports.bot import HostBusy, Ingest
 from host.ports.controls import Forbidden, Judged
+
+log = logging.getLogger(__name__)
 
 BUTTON = r"dovecote:judge:(?P<choice>good|bad):(?P<answer>[0-9a-f]{1,20})"
 AGAIN = r"dovecote:judge:again:(?P<answer>[0-9a-f]{1,20})"
@@ -40,7 +43,13 @@ class JudgeButton(ui.DynamicItem[ui.Button[ui.View]], template=BUTTON):
         if self._choice == "bad":
             models = await judging.models_for(interaction.client.host, self._answer)
             shown = await telling.told(interaction, form(self._answer, models))
-            await interaction.response.send_modal(shown)
+            try:
+                await interaction.response.send_modal(shown)
+            except (
+                discord.DiscordException,
+                *errors.TRANSPORT,
+            ) as error:  # whoever pressed may see it all the same
+                log.info("Nobody was asked why: %s", type(error).__name__)
         else:
             await interaction.response.defer(ephemeral=True, thinking=True)
         said = Judged(self._answer, self._choice, _at(interaction))

@@ -53,8 +53,9 @@ async def test_each_person_counts_once_with_their_last_choice_and_the_reason_the
     sent = town.discord.submit_modal(town.ada, opened, {"reason": "It only *repeats* me"})
     await noted(town, sent)
     assert await counted(town) == [("default", "mock", 1, 1)]
+    town.discord.faults.next("POST /interactions/{}/{}/callback", Fault.answer_lost())
     pressed = town.discord.click(bob, answer, ids["👎"])
-    await town.until(lambda: pressed.modal)
+    await town.until(lambda: pressed.modal)  # which is all that Bob sees
     await until_counted(town, [("default", "mock", 0, 2)])
     listed = [(one["user"], one["choice"], one["reason"]) for one in await told(town, "feedback")]
     assert sorted(listed) == sorted(
