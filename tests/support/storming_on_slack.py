@@ -16,6 +16,8 @@ class OnSlack(Sky):
         self._office = office
         self._slack = office.slack
         self._rooms = rooms
+        # Presses of 👍 and 👎: by whom, and what they had been told by then.
+        self._judged: dict[int, tuple[Delivery, User, int]] = {}
 
     def people(self, count: int) -> list[tuple[User, User]]:
         made = [
@@ -73,7 +75,10 @@ class OnSlack(Sky):
         raise GoneError(label)
 
     def judge(self, person: User, message: Message, *, good: bool) -> Delivery:
-        return self._slack.judge(person, message, "positive" if good else "negative")
+        before = len(self._slack.ephemerals(person))
+        pressed = self._slack.judge(person, message, "positive" if good else "negative")
+        self._judged[id(pressed)] = (pressed, person, before)
+        return pressed
 
     def form(self, person: User, pressed: Delivery | None = None) -> View | None:
         views = self._slack.workspace.views.values()
@@ -87,7 +92,10 @@ class OnSlack(Sky):
         return self._slack.submit_view(person, form, {name: {name: value} for name, value in values.items()})
 
     def settled(self, pressed: Delivery) -> bool:
-        return pressed.state == "acknowledged"
+        """Whoever judges is told something where it was not noted, and that is acknowledged as well."""
+        found = self._judged.get(id(pressed))
+        refused = found is not None and len(self._slack.ephemerals(found[1])) > found[2]
+        return pressed.state == "acknowledged" and not refused
 
     async def once_more(self, thread: Thread, answer: Message) -> str:
         before = len(self._slack.ephemerals(thread.asker))
