@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,8 +67,8 @@ class Host:
         self._config = config  # what was there at the start
         self._settings = Settings(config)
         self._bots = bots
-        self._ahead = 0  # ms, of the time that all nodes go by
-        self._parts = parts = replace(parts, now=self._by_one_clock(parts.now))
+        self._clock = ahead.OneClock(parts.now)
+        self._parts = parts = replace(parts, now=self._clock)
         self._stopping = asyncio.Event()
         self._ending = asyncio.Event()  # in order, or once turns under way have ended
         self.webhooks: WebhookServer | None = None
@@ -133,6 +133,7 @@ class Host:
             async with asyncio.TaskGroup() as group:
                 side_tasks.append(group.create_task(house.ears.poll(), name="poll"))
                 side_tasks.append(group.create_task(house.sweep.run(), name="sweep"))
+                side_tasks.append(group.create_task(self._clock.keep(house.records.db), name="clock"))
                 timer = group.create_task(house.scheduler.run(), name="schedule")
                 others = group.create_task(self._deal_with_others(), name="taken-in")
                 side_tasks.append(group.create_task(self._take_up_others(), name="taking-up"))
@@ -258,12 +259,8 @@ class Host:
             among_others=self._is_one_of_many,
             labels=() if self._config.cluster is None else self._config.cluster.labels,
         )
-        self._ahead = 0
-        self._ahead = db.ahead = await ahead.measured(db, self._parts.now)
+        await self._clock.begin(db)
         return db
-
-    def _by_one_clock(self, own: Callable[[], int]) -> Callable[[], int]:
-        return lambda: own() + self._ahead
 
     def _end_by(self, error: SessionError) -> None:
         """What this host keeps from now on is kept nowhere: it acknowledges and delivers nothing more."""

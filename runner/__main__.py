@@ -163,9 +163,7 @@ async def _serve_session(settings: Settings) -> None:
     if inbound.incarnation() != settings.incarnation:
         raise Superseded
 
-    def now() -> int:
-        return now_ms() + settings.ahead
-
+    now = _clock(settings.ahead)
     outbound = OutboundWriter(settings.folder.outbound_db, inbound, settings.incarnation, now)
     with _bells(settings) as (bell, ring):
         files = Attachments(settings.folder.inbound_files, settings.workspace)
@@ -174,7 +172,9 @@ async def _serve_session(settings: Settings) -> None:
         watch = FileWatch(settings.folder.inbound_db, bell, slowest)
         # It beats once outbound.db names its runner: a file without a name, beside a beat, is another one in its place.
         beating = threading.Event()
-        heart = threading.Thread(target=_heartbeat, args=(settings, beating), name="heartbeat", daemon=True)
+        heart = threading.Thread(
+            target=_heartbeat, args=(settings, beating, now), name="heartbeat", daemon=True
+        )
         loop = AgentLoop(
             settings,
             make(settings),
@@ -202,13 +202,21 @@ async def _serve_session(settings: Settings) -> None:
             inbound.close()
 
 
-def _heartbeat(settings: Settings, over: threading.Event) -> None:
+def _clock(ahead: int | None) -> Callable[[], int]:
+    """ms UTC. Where nodes go by one time: theirs at the start, and from then on by a clock that nobody sets, as the host does."""
+    if ahead is None:
+        return now_ms
+    base = now_ms() + ahead - time.monotonic() * 1000
+    return lambda: int(base + time.monotonic() * 1000)
+
+
+def _heartbeat(settings: Settings, over: threading.Event, now: Callable[[], int]) -> None:
     """Shows that the process lives; whether it gets on is another question (law 11). A thread: commits may wait for long."""
     while True:
         try:
             beat(settings.folder.heartbeat, settings.incarnation)
-            if settings.ahead:  # the kernel's clock is not the host's
-                os.utime(settings.folder.heartbeat, ns=((now_ms() + settings.ahead) * 1_000_000,) * 2)
+            if settings.ahead is not None:  # the kernel's clock is not the host's
+                os.utime(settings.folder.heartbeat, ns=(now() * 1_000_000,) * 2)
         except OSError as error:
             log.warning("The heartbeat cannot be written: %s", error.strerror)
         if over.wait(HEARTBEAT_EVERY):

@@ -60,7 +60,9 @@ class Settings:
     egress: bool = False  # the host opens a way to some hosts of the internet
     without: frozenset[str] = frozenset()  # optional fields that the model's address is known to refuse
     voice: Voice = Voice()
-    ahead: int = 0  # ms that the host's time is ahead of this machine's clock
+    ahead: int | None = (
+        None  # ms that the host's time was ahead of this machine's clock at the start; None: it goes by that one
+    )
     poll_slowest: float = 0.0  # s between two looks at a quiet inbound.db; 0 = as bells allow
 
     @property
@@ -98,7 +100,9 @@ class Settings:
             fallback_elsewhere=environment.get("DOVECOTE_FALLBACK_ELSEWHERE", "0") == "1",
             egress=environment.get("DOVECOTE_EGRESS", "0") == "1",
             voice=_voice(environment),
-            ahead=int(_seconds(environment, "DOVECOTE_AHEAD", 0.0)),
+            ahead=int(_seconds(environment, "DOVECOTE_AHEAD", 0.0))
+            if "DOVECOTE_AHEAD" in environment
+            else None,
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from host.cli import elsewhere
+from host.cli.ending import NothingFoundError
 from host.cli.inspect import session
 from host.controls.naming import Names
 from host.registry.db import open_registry
@@ -17,6 +19,8 @@ def export(data: Path, name: str, *, as_json_text: bool) -> str:
     registry = open_registry(data)
     try:
         id_ = session(registry, name)
+        if lies := elsewhere.machine(registry, data, id_):
+            raise NothingFoundError(f"{lies} has the files of {id_}: export it there")
         row = registry.execute(
             "SELECT scope, agent, channel_type, workspace_id, platform_id, thread_id FROM sessions WHERE id = ?",
             (id_,),

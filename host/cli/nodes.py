@@ -91,7 +91,8 @@ def _among(url: str) -> AbstractContextManager[Beside]:
 
 
 def _named(found: list[Seen], word: str) -> Seen:
-    fitting = [one for one in found if one.name == word] or [one for one in found if one.id.startswith(word)]
+    fitting = [one for one in found if one.name == word]
+    fitting = fitting or [one for one in found if word and one.id.startswith(word)]
     if not fitting:
         raise NothingFoundError(f"there is no node {word}: `dovecote nodes` lists them")
     if len(fitting) > 1:

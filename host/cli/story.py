@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from host.cli import inspect, listing
+from host.cli import elsewhere, inspect, listing
 from host.cli.ending import NothingFoundError
 from host.config import Config
 from host.controls import plainly, why
@@ -36,14 +36,15 @@ def tell(config: Config, name: str, *, verbose: bool, as_json: bool) -> None:
         if len(found) > 1:
             _which(config, found, as_json=as_json)
             return
-        events = why.story(registry, data, found[0])
+        lies = elsewhere.machine(registry, data, found[0].session_id)
+        events = why.story(registry, data, found[0], lies=bool(lies))
         place = Names(registry).place(found[0].address)
     if as_json:
-        listing.say_json(_for_programs(found[0], events, place))
+        listing.say_json(_for_programs(found[0], events, place, lies))
     elif verbose:
         _records(found[0], events)
     else:
-        _plainly(config, found[0], events, place)
+        _plainly(config, found[0], events, place, lies)
 
 
 def _found(registry: Statements, data: Path, name: str) -> list[why.Found]:
@@ -51,9 +52,15 @@ def _found(registry: Statements, data: Path, name: str) -> list[why.Found]:
     if found or not name.startswith("s"):
         return found
     try:
-        folder = SessionFolder((data / "sessions" / inspect.session(registry, name)).resolve())
+        id_ = inspect.session(registry, name)
+    except NothingFoundError:
+        return []
+    if lies := elsewhere.machine(registry, data, id_):
+        raise NothingFoundError(f"{lies} has the files of {id_}: ask there, or give a message's id")
+    folder = SessionFolder((data / "sessions" / id_).resolve())
+    try:
         inbound = open_reader(folder.inbound_db)
-    except (NothingFoundError, SessionError):
+    except SessionError:
         return []
     try:
         with translated(folder.inbound_db):
@@ -83,7 +90,7 @@ def _which(config: Config, found: list[why.Found], *, as_json: bool) -> None:
     listing.table(["message", "came", "who", "title"], rows)
 
 
-def _plainly(config: Config, found: why.Found, events: list[why.Event], place: str) -> None:
+def _plainly(config: Config, found: why.Found, events: list[why.Event], place: str, lies: str) -> None:
     zone = zone_of("", config.host.zone)
     said = one_line(found.text, LONGEST_TEXT)
     listing.say(f"{one_line(found.author, LONGEST_CELL)} in {place}{f': “{said}”' if said else ''}", "bold")
@@ -93,7 +100,14 @@ def _plainly(config: Config, found: why.Found, events: list[why.Event], place: s
     for line in plainly.told(events):
         grid.add_row(moment(line.at, zone), Text(line.words))
     listing.show(grid)
-    listing.say(plainly.outcome(events))
+    listing.say(_outcome(events, lies))
+
+
+def _outcome(events: list[why.Event], lies: str) -> str:
+    if not lies or any(event.what == "declined" for event in events):
+        return str(plainly.outcome(events))
+    told = "An answer was posted. " if any(event.what == "delivered" for event in events) else ""
+    return f"{told}{lies} has the conversation's files and knows the rest: ask there."
 
 
 def _records(found: why.Found, events: list[why.Event]) -> None:
@@ -105,7 +119,7 @@ def _records(found: why.Found, events: list[why.Event]) -> None:
     listing.show(grid)
 
 
-def _for_programs(found: why.Found, events: list[why.Event], place: str) -> dict[str, object]:
+def _for_programs(found: why.Found, events: list[why.Event], place: str, lies: str) -> dict[str, object]:
     return {
         "id": found.message_id,
         "platform_message_id": found.platform_message_id,
@@ -113,7 +127,7 @@ def _for_programs(found: why.Found, events: list[why.Event], place: str) -> dict
         "author": found.author,
         "where": place,
         **listing.placed(found.address),
-        "outcome": plainly.outcome(events),
+        "outcome": _outcome(events, lies),
         "events": [asdict(event) | {"at": listing.iso(event.at)} for event in events],
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,11 @@ from host.mailbox import ledger, projecting, promise
 from host.mailbox import tasks as records
 from host.mailbox.tasks import FILE, Occurrence, Task
 from host.ports.printing import SafeConsole
-from host.registry import orders
+from host.registry import nodes, orders, whereabouts
 from host.registry.db import open_registry
+from host.registry.port import Statements
+from host.registry.where import noted
+from host.schedule import index
 from host.words import moment
 from sessiondb import SessionError, SessionFolder
 from sessiondb.connection import open_reader
@@ -42,6 +45,7 @@ class Found:
     session_id: str
     agent: str
     folder: SessionFolder
+    lies: str = ""  # the machine that has the session's files, where that is another
 
 
 def show_all(config: Config, *, as_json: bool) -> None:
@@ -97,10 +101,11 @@ def _for_programs(found: Found) -> dict[str, Any]:
 def show(config: Config, name: str, *, as_json: bool) -> None:
     """One task, its due times, and what became of each. Raises `NothingFoundError`."""
     found = one(Path(config.data), name)
-    receipts = _receipts(Path(config.data), found)
+    receipts = [] if found.lies else _receipts(Path(config.data), found)
     if as_json:
         runs = [_run_for_programs(occurrence, posted) for occurrence, posted in receipts]
-        listing.say_json(_for_programs(found) | {"prompt": found.task.prompt, "runs": runs})
+        known = None if found.lies else runs  # null: another machine knows them
+        listing.say_json(_for_programs(found) | {"prompt": found.task.prompt, "runs": known})
         return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(overflow="fold")
@@ -108,6 +113,9 @@ def show(config: Config, name: str, *, as_json: bool) -> None:
     for what, value in _described(found):
         grid.add_row(Text(what, "bold"), Text(value))
     _out.print(grid)
+    if found.lies:
+        _out.print(Text(f"{found.lies} has the conversation's files and knows its runs: ask there."))
+        return
     if not receipts:
         _out.print("It has not run yet.")
         return
@@ -166,14 +174,31 @@ def _all(data: Path, *, over: bool = False) -> Iterator[Found]:
     sql = "SELECT DISTINCT sessions.id, agent FROM due JOIN sessions ON sessions.id = session_id"
     with listing.records(data) as registry:
         rows = registry.execute(sql).fetchall() if registry is not None else []
-    for session_id, agent in rows:
-        folder = SessionFolder(data / "sessions" / str(session_id))
+        ids = [str(id_) for id_, _ in rows]
+        copied = {id_: _copied(registry, id_, lies) for id_, lies in _elsewhere(registry, data, ids)}
+    for session_id, agent in ((str(id_), str(agent)) for id_, agent in rows):
+        folder = SessionFolder(data / "sessions" / session_id)
         try:
-            known = _of(folder, over=over)
+            known, lies = copied[session_id] if session_id in copied else (_of(folder, over=over), "")
         except SessionError as error:
             _errors.print(Text(f"{session_id}: {error}", "yellow"))
             continue
-        yield from (Found(task, str(session_id), str(agent), folder) for task in known)
+        yield from (Found(task, session_id, agent, folder, lies) for task in known)
+
+
+def _elsewhere(registry: Statements | None, data: Path, ids: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Of these the sessions whose files another machine has, with its name."""
+    if registry is None or not noted(data):
+        return
+    for id_, lies in whereabouts.of_sessions(registry, nodes.named(data), ids).items():
+        if lies.node:
+            yield id_, lies.name
+
+
+def _copied(registry: Statements | None, session_id: str, lies: str) -> tuple[list[Task], str]:
+    """The tasks of a session whose file is another machine's, as all have them."""
+    copies = index.copies_of(registry, session_id) if registry is not None else []
+    return [task for copy in copies if (task := records.copied(copy)) is not None], lies
 
 
 def _of(folder: SessionFolder, *, over: bool) -> list[records.Task]:

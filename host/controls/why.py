@@ -139,8 +139,8 @@ def _run(session_id: str, id_: Any, at: Any, task_id: Any, owner: Any, *place: A
     )
 
 
-def story(connection: Statements, data: Path, found: Found) -> list[Event]:
-    """Everything the records know, in the order in which it happens."""
+def story(connection: Statements, data: Path, found: Found, *, lies: bool = False) -> list[Event]:
+    """Everything the records know, in the order in which it happens; `lies`: another machine has the session's files."""
     told = [Event(found.received_at, "received", f"from {found.author} in {found.place}")]
     if found.state == "declined":
         return [*told, Event(found.received_at, "declined", found.reason)]
@@ -157,7 +157,7 @@ def story(connection: Statements, data: Path, found: Found) -> list[Event]:
     told.append(Event(found.stored_at, "stored", "in the session's inbound.db"))
     folder = SessionFolder((data / "sessions" / found.session_id).resolve())
     said = ledger.answering(connection, found.session_id, found.message_id)
-    told += _in_session(folder, found.message_id, said)
+    told += _deliveries(said) if lies else _in_session(folder, found.message_id, said)
     told += _changes(connection, found)
     told += [Event(at, "masked", what) for at, what in audit.masked_in(connection, found.message_id)]
     ended = max((event.at for event in told if event.what in ENDED), default=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from importlib import resources
 from pathlib import Path
@@ -125,7 +125,7 @@ class HostDB(Grouped):
         self._connection = connection
         self.node = node
         self.ties = None
-        self.ahead = 0
+        self.ahead: Callable[[], int] | None = None
         self.holding = Holding()
         self.tidings = Tidings()
 

@@ -51,7 +51,9 @@ class Registry(Protocol):
     def node(self) -> str:
         """Whose data folder this is, where several share a registry, or did; '' on a machine that was always alone."""
 
-    ahead: int  # ms that the time of all nodes is ahead of this machine's clock; 0 on a single machine
+    ahead: (
+        Callable[[], int] | None
+    )  # ms that the time of all nodes is ahead of this machine's clock now; None where it is alone
 
     @property
     def ties(self) -> Ties | None:

@@ -216,7 +216,7 @@ class PostgreSQL(Grouped):
         serves = node.id if right is leases.SERVES else ""
         self.holding, self.tidings = Holding(serves, labels), Tidings(serves)
         self.ties = Ties()
-        self.ahead = 0
+        self.ahead: Callable[[], int] | None = None
         self._lost: Lost | None = None
         self._losses = threading.Lock()
         self._epoch = 0  # of ours

@@ -66,8 +66,8 @@ class Specs:
         if words := config.voice.words:
             voice = {"timeout": config.voice.timeout, "largest": config.voice.largest_mb * MIB}
             environment["DOVECOTE_VOICE"] = json.dumps({"command": words, **voice})
-        if self._db.ahead:
-            environment["DOVECOTE_AHEAD"] = str(self._db.ahead)
+        if self._db.ahead is not None:
+            environment["DOVECOTE_AHEAD"] = str(self._db.ahead())
         if slowest := config.host.poll_slowest:
             environment["DOVECOTE_POLL_SLOWEST"] = str(slowest)
         shown = own.resolve() if await asyncio.to_thread(own.is_dir) else None

@@ -53,7 +53,7 @@ class WebServer:
         others = Others(self._page, house.records)
         self._now = Now(self._page, house, others)
         Conversations(self._page, others)
-        Scheduled(self._page)
+        Scheduled(self._page, others)
         Money(self._page)
         Owners(self._page, house.ordered.reloading)
         Queued(self._page, house.service.queue)

@@ -13,8 +13,10 @@ from host.mailbox import promise
 from host.mailbox.tasks import Occurrence, Task, Tasks
 from host.ports.controls import Forbidden, TaskOrder, TaskView
 from host.registry.port import Statements
+from host.registry.whereabouts import HERE, Lies
 from host.web.eyes import Seen
 from host.web.gate import Visitor
+from host.web.others import Others
 from host.web.page import NotThere, Page
 from host.web.places import Shown, place_of
 from host.words import as_it_is, moment
@@ -43,8 +45,9 @@ class Entry(NamedTuple):
 
 
 class Scheduled:
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, others: Others) -> None:
         self._page = page
+        self._others = others
         page.shows("/tasks", self._list, people=True)
         page.shows("/tasks/{id}", self._one, people=True)
         page.does("/tasks", self._order, people=True)
@@ -75,21 +78,27 @@ class Scheduled:
         view, task = await self._page.service.task(visitor.viewer, request.match_info["id"])
         view, task = self._page.service.shown(view), self._masked(task)
         [entry] = await self._shown(visitor, [view])
-        runs = await self._page.books.read(lambda registry: self._runs(registry, view.id))
+        runs, lies = await self._page.books.read(lambda registry: self._runs(registry, view.id))
         values = {"task": entry.task, "where": entry.where, "runs": runs, "words": WORDS, "due": moment}
+        values["lies"] = lies.name if lies.node else ""
         values["late"] = lambda run: promise.later(run.due_at, run.started_at, task.window)
         editable = task if entry.readable and TaskOrder.CANCEL in view.orders else None
         return self._page.html(
             "task.html", visitor, values | {"zone": self._page.config.host.zone, "edited": editable}
         )
 
-    def _runs(self, registry: Statements, id_: str) -> Sequence[Occurrence]:
+    def _runs(self, registry: Statements, id_: str) -> tuple[Sequence[Occurrence], Lies]:
+        """None where another node has them."""
         row = registry.execute("SELECT session_id FROM due WHERE task_id = ?", (id_,)).fetchone()
         if row is None:
-            return []
-        folder = SessionFolder((self._page.books.data / "sessions" / str(row[0])).resolve())
+            return [], HERE
+        session = str(row[0])
+        lies = self._others.lie(registry, [session]).get(session, HERE)
+        if lies.node:
+            return [], lies
+        folder = SessionFolder((self._page.books.data / "sessions" / session).resolve())
         with closing(open_reader(folder.inbound_db)) as connection, translated(folder.inbound_db):
-            return Tasks(connection, self._page.now).occurrences(id_, RUNS)
+            return Tasks(connection, self._page.now).occurrences(id_, RUNS), lies
 
     async def _order(self, _: web.Request, visitor: Visitor, fields: Mapping[str, str]) -> str:
         if fields.get("order") not in list(TaskOrder):

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from host.cli.looks import clock
 from host.config import Config
 from host.config.environment import LABELS
 from host.folders import modes, share
@@ -34,6 +35,7 @@ COPIED = 1024**3  # bytes up to which it is looked at in a copy, where looking w
 MOST_TIME = 5.0  # s for the sessions' files
 INSTALLED = "Slack's workspaces"
 MOST_NAMED = 3  # sessions of one kind
+APART = 2.5  # s; a node whose clock is off by less is let be
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def _in_database(config: Config, data: Path, url: str, now: int) -> Seen:
             return Seen((first, *_common(config, "")))
         with closing(open_registry(data)) as registry:
             seen, common = _found(config, data, registry, now), _common(config, spaces.known_mark(registry))
-            where = (_node(config, data, registry), *_needed(config, registry))
+            where = (_node(config, data, registry), *_needed(config, registry), *_apart(registry))
             return Seen((*seen.findings, *where, *common, *_not_packed(registry)), seen.newest)
     except SessionError as error:
         return Seen((Finding("Records", False, *_told_of(error), stops=True),))
@@ -158,9 +160,23 @@ def _node(config: Config, data: Path, registry: Statements) -> Finding:
         others = sum(not one.drained for one in found if one.id != mine.id)
         return Finding("Node", True, f"this one serves; nodes that could take over: {others}")
     told = f"{serving} serves" if serving else "none serves right now"
+    if mine is not None and mine.drained and not serving:
+        remedy = f"Run `dovecote drain {mine.id} --undo`, or start another node"
+        return Finding("Node", False, "this one is drained, and none serves: messages wait", remedy)
     if mine is not None and mine.drained:
         return Finding("Node", True, f"this one is drained until `dovecote drain {mine.id} --undo`; {told}")
     return Finding("Node", True, f"this one stands by when it runs; {told}")
+
+
+def _apart(registry: Statements) -> Iterator[Finding]:
+    """This machine's clock and the database's, whose time counts."""
+    before = time.time()
+    [(there,)] = registry.execute("SELECT ms_now()").fetchall()
+    off = (before + time.time()) / 2 - int(str(there)) / 1000
+    if abs(off) > APART:
+        way = "ahead of" if off > 0 else "behind"
+        seen = f"it is {clock.spoken(abs(off))} {way} the database's, whose time counts"
+        yield Finding("Clock", False, seen, f"{clock.REMEDY}; a host that runs goes by the database's")
 
 
 def _needed(config: Config, registry: Statements) -> Iterator[Finding]:

@@ -14,6 +14,8 @@ import pytest
 
 from bots.slack.setup.manifest import LATER
 from host.app import Host
+from host.cli import exporting, story, tasks_seen
+from host.cli.ending import NothingFoundError
 from host.ports.controls import Forbidden, TaskOrder
 from host.ports.events import Author, Viewer
 from host.registry import errands
@@ -180,8 +182,40 @@ def asking(nodes: Nodes, asked: Message) -> list[Message]:
     return [one for one in nodes.slack.messages(nodes.channel, asked.ts) if buttons(one)]
 
 
+async def the_command_line_and_the_page_say_whose_it_is(
+    nodes: Nodes, server: Server, capsys: pytest.CaptureFixture[str], task: str, bob: Host
+) -> None:
+    """Bob's, of a task that is Ada's, of its conversation and of a message there."""
+    settings, data = nodes.settings("bob"), nodes.folder / "bob"
+    id_ = server.says(nodes.url, f"SELECT session_id FROM task_copies WHERE task_id = '{task}'")
+    message = server.says(nodes.url, f"SELECT max(message_id) FROM inbox WHERE session_id = '{id_}'")
+
+    async def said(look: Callable[[], None]) -> str:
+        capsys.readouterr()
+        await asyncio.to_thread(look)
+        return " ".join("".join(capsys.readouterr()).split())
+
+    def shown() -> None:
+        tasks_seen.show(settings, task, as_json=False)
+
+    ada = f"{socket.gethostname()} ("
+    assert task in await said(lambda: tasks_seen.show_all(settings, as_json=True))
+    assert any("News" in line for line in tasks_seen.exported(data))
+    told = await said(shown)
+    assert "News" in told
+    assert f"{ada}" in told
+    assert "knows its runs: ask there." in told
+    told = await said(lambda: story.tell(settings, message, verbose=False, as_json=False))
+    assert "knows the rest: ask there." in told
+    assert "waits for its turn" not in told
+    async with browsing(bob, data) as browser:
+        assert f"They lie with {ada}" in (await browser.get(f"/tasks/{task}")).shown
+    with pytest.raises(NothingFoundError, match="export it there"):
+        exporting.export(data, id_, as_json_text=False)
+
+
 async def test_whatever_people_do_is_done_once_by_the_node_that_holds_the_channel_whichever_hears_of_it(
-    nodes: Nodes, postgres: Server
+    nodes: Nodes, postgres: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     slack, ann, channel = nodes.slack, nodes.ann, nodes.channel
     async with nodes.serves("ada") as ada:
@@ -212,6 +246,7 @@ async def test_whatever_people_do_is_done_once_by_the_node_that_holds_the_channe
             id_ = postgres.says(nodes.url, DAILY_ONE)
             ours = [one for one in await bob.controls.tasks(viewer(nodes)) if one.id == id_]
             assert len(ours) == 1
+            await the_command_line_and_the_page_say_whose_it_is(nodes, postgres, capsys, id_, bob)
             told = await bob.controls.order(viewer(nodes), id_, TaskOrder.PAUSE)
             assert "paused" in told.lower()
             await until_seen(bob, nodes, id_, paused=True)

@@ -163,7 +163,8 @@ async def test_a_node_that_joins_has_its_share_of_what_nobody_holds_and_none_of_
         assert postgres.says(url, "SELECT DISTINCT epoch FROM placements WHERE platform_id LIKE 'C%'") == "1"
         assert both.twice() == []
         # Of both a node tells how much it has.
-        assert postgres.says(url, "SELECT sum(places) FROM nodes_seen") == "4"
+        told = "SELECT sum(places) FROM nodes_seen"  # by the beats that come next
+        await both.until(lambda: postgres.says(url, told) == "4")
         assert postgres.says(url, "SELECT sum(serves) FROM nodes_seen") == "2"
         await asyncio.to_thread(show, both.bob.data, as_json=True)
         found = {one["id"]: one["labels"] for one in json.loads(capsys.readouterr().out)}
