@@ -175,7 +175,9 @@ def _all(data: Path, *, over: bool = False) -> Iterator[Found]:
     with listing.records(data) as registry:
         rows = registry.execute(sql).fetchall() if registry is not None else []
         ids = [str(id_) for id_, _ in rows]
-        copied = {id_: _copied(registry, id_, lies) for id_, lies in _elsewhere(registry, data, ids)}
+        copied = {
+            id_: _copied(registry, id_, lies, over=over) for id_, lies in _elsewhere(registry, data, ids)
+        }
     for session_id, agent in ((str(id_), str(agent)) for id_, agent in rows):
         folder = SessionFolder(data / "sessions" / session_id)
         try:
@@ -195,10 +197,11 @@ def _elsewhere(registry: Statements | None, data: Path, ids: Sequence[str]) -> I
             yield id_, lies.name
 
 
-def _copied(registry: Statements | None, session_id: str, lies: str) -> tuple[list[Task], str]:
+def _copied(registry: Statements | None, session_id: str, lies: str, *, over: bool) -> tuple[list[Task], str]:
     """The tasks of a session whose file is another machine's, as all have them."""
     copies = index.copies_of(registry, session_id) if registry is not None else []
-    return [task for copy in copies if (task := records.copied(copy)) is not None], lies
+    tasks = [task for copy in copies if (task := records.copied(copy)) is not None]
+    return [task for task in tasks if over or task.state in ("active", "paused")], lies
 
 
 def _of(folder: SessionFolder, *, over: bool) -> list[records.Task]:

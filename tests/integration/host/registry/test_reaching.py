@@ -259,6 +259,8 @@ async def test_whatever_people_do_is_done_once_by_the_node_that_holds_the_channe
                 postgres, nodes.url, f"SELECT outcome <> '' FROM orders WHERE id = {number}", "t"
             )
             await until_seen(bob, nodes, id_, paused=False)
+            await bob.controls.order(viewer(nodes), id_, TaskOrder.CANCEL)
+            assert not any("News" in line for line in tasks_seen.exported(nodes.folder / "bob"))
             # What its person is told by the acknowledgement.
             slack.slash(ann, channel, "/dovecote", "status")
             await slack.wait_until(lambda: slack.ephemerals(ann), WITHIN)
