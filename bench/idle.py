@@ -61,7 +61,8 @@ async def _spent() -> tuple[list[float], list[float]]:
     """Seconds of processor per second, window by window: this process's own, and its runners' together."""
     host, runners = [], []
     for _ in range(WINDOWS):
-        began, mine, theirs = time.perf_counter(), time.process_time(), _of_children()
+        theirs = _of_children()  # which takes some milliseconds itself, and they are no host's
+        began, mine = time.perf_counter(), time.process_time()
         await asyncio.sleep(WINDOW)
         took = time.perf_counter() - began
         host.append((time.process_time() - mine) / took)

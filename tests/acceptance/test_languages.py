@@ -80,7 +80,7 @@ async def test_everything_that_the_host_says_is_marked(office: Office) -> None:
         told = (await office.answered(root, 3 + number))[-1]
         said += [told.text, *read(told.blocks)]
 
-    eve = slack.add_user("eve")
+    eve = slack.add_user("eve", locale=f"{LANGUAGE}-XX")
     slack.join(eve, office.channel)
     slack.say(eve, office.channel, f"{slack.mention()} zzz")
     await slack.wait_until(lambda: slack.ephemerals(eve), PATIENCE)
