@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from host.registry import nodes, whereabouts
@@ -11,9 +12,12 @@ from host.registry.where import noted
 
 def machine(registry: Statements, data: Path, session_id: str) -> str:
     """The other one that has its files, by its name; '' where they are here, or nobody's yet."""
+    return machines(registry, data, [session_id]).get(session_id, "")
+
+
+def machines(registry: Statements, data: Path, session_ids: Sequence[str]) -> Mapping[str, str]:
+    """Likewise, of those of these whose files another one has."""
     if not noted(data):
-        return ""
-    lies = whereabouts.of_sessions(registry, nodes.named(data), [session_id]).get(
-        session_id, whereabouts.HERE
-    )
-    return lies.name if lies.node else ""
+        return {}
+    found = whereabouts.of_sessions(registry, nodes.named(data), session_ids)
+    return {id_: lies.name for id_, lies in found.items() if lies.node}

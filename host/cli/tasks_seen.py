@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from host.cli import listing
+from host.cli import elsewhere, listing
 from host.cli.ending import NothingFoundError
 from host.cli.listing import now_ms
 from host.config import Config, recurrence
@@ -22,10 +22,9 @@ from host.mailbox import ledger, projecting, promise
 from host.mailbox import tasks as records
 from host.mailbox.tasks import FILE, Occurrence, Task
 from host.ports.printing import SafeConsole
-from host.registry import nodes, orders, whereabouts
+from host.registry import orders
 from host.registry.db import open_registry
 from host.registry.port import Statements
-from host.registry.where import noted
 from host.schedule import index
 from host.words import moment
 from sessiondb import SessionError, SessionFolder
@@ -173,35 +172,26 @@ def _waiting(data: Path) -> list[str]:
 def _all(data: Path, *, over: bool = False) -> Iterator[Found]:
     sql = "SELECT DISTINCT sessions.id, agent FROM due JOIN sessions ON sessions.id = session_id"
     with listing.records(data) as registry:
-        rows = registry.execute(sql).fetchall() if registry is not None else []
-        ids = [str(id_) for id_, _ in rows]
-        copied = {
-            id_: _copied(registry, id_, lies, over=over) for id_, lies in _elsewhere(registry, data, ids)
-        }
-    for session_id, agent in ((str(id_), str(agent)) for id_, agent in rows):
-        folder = SessionFolder(data / "sessions" / session_id)
+        if registry is None:
+            return
+        rows = [(str(id_), str(agent)) for id_, agent in registry.execute(sql).fetchall()]
+        machines = elsewhere.machines(registry, data, [id_ for id_, _ in rows])
+        copied = {id_: _copied(registry, id_, over=over) for id_ in machines}
+    for session_id, agent in rows:
+        folder, lies = SessionFolder(data / "sessions" / session_id), machines.get(session_id, "")
         try:
-            known, lies = copied[session_id] if session_id in copied else (_of(folder, over=over), "")
+            known = copied[session_id] if lies else _of(folder, over=over)
         except SessionError as error:
             _errors.print(Text(f"{session_id}: {error}", "yellow"))
             continue
         yield from (Found(task, session_id, agent, folder, lies) for task in known)
 
 
-def _elsewhere(registry: Statements | None, data: Path, ids: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Of these the sessions whose files another machine has, with its name."""
-    if registry is None or not noted(data):
-        return
-    for id_, lies in whereabouts.of_sessions(registry, nodes.named(data), ids).items():
-        if lies.node:
-            yield id_, lies.name
-
-
-def _copied(registry: Statements | None, session_id: str, lies: str, *, over: bool) -> tuple[list[Task], str]:
+def _copied(registry: Statements, session_id: str, *, over: bool) -> list[Task]:
     """The tasks of a session whose file is another machine's, as all have them."""
-    copies = index.copies_of(registry, session_id) if registry is not None else []
+    copies = index.copies_of(registry, session_id)
     tasks = [task for copy in copies if (task := records.copied(copy)) is not None]
-    return [task for task in tasks if over or task.state in ("active", "paused")], lies
+    return [task for task in tasks if over or task.state in ("active", "paused")]
 
 
 def _of(folder: SessionFolder, *, over: bool) -> list[records.Task]:

@@ -27,14 +27,17 @@ class Disk(Protocol):
     def close(self) -> None: ...
 
 
-def of_stopping(error: StopIteration) -> RuntimeError:
-    """In its place: no future takes a StopIteration, and whoever waits for the future would wait for ever."""
+def fail(future: asyncio.Future[Any], error: BaseException) -> None:
+    """With another error for a StopIteration: no future takes one, and whoever waits for it would wait for ever."""
+    if not isinstance(error, StopIteration):
+        future.set_exception(error)
+        return
     failure = RuntimeError("it raised StopIteration")
     failure.__cause__ = error
-    return failure
+    future.set_exception(failure)
 
 
-class _Call:
+class Call:
     """One visit to a thread."""
 
     __slots__ = ("function", "left", "loop", "outcome", "over")
@@ -48,14 +51,10 @@ class _Call:
 
     def make(self) -> None:
         """On the thread."""
-        value: object = None
-        failure: BaseException | None = None
         try:
-            value = self.function()
-        except StopIteration as error:
-            failure = of_stopping(error)
+            value, failure = self.function(), None
         except BaseException as error:  # noqa: BLE001 - the caller's, whatever it is
-            failure = error
+            value, failure = None, error
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self.loop.call_soon_threadsafe(self.end, value, failure)
 
@@ -69,7 +68,7 @@ class _Call:
         if failure is None:
             self.outcome.set_result(value)
         else:
-            self.outcome.set_exception(failure)
+            fail(self.outcome, failure)
 
     async def until_over(self) -> None:
         if not self.over:
@@ -81,7 +80,7 @@ class ThreadDisk:
     def __init__(self, threads: int = THREADS) -> None:
         self._most = threads
         self._threads: list[threading.Thread] = []
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._calls: SimpleQueue[Call | None] = SimpleQueue()
         self._under_way = 0
         self._closed = False
 
@@ -90,7 +89,7 @@ class ThreadDisk:
         be handed on while the thread is at it."""
         if self._closed:
             raise RuntimeError("the threads have ended")
-        call = _Call(functools.partial(function, *args, **kwargs), asyncio.get_running_loop())
+        call = Call(functools.partial(function, *args, **kwargs), asyncio.get_running_loop())
         self._under_way += 1
         if self._under_way > len(self._threads) < self._most:
             self._begin_thread()

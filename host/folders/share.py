@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from host.folders.disk import of_stopping
+from host.folders.disk import fail
 from host.folders.ownership import CONTAINER_USER
 
 P = ParamSpec("P")
@@ -63,8 +63,7 @@ def _begun(call: Callable[[], T], over: Callable[[], None]) -> asyncio.Future[T]
         if outcome.done():  # its caller has gone
             return
         if failed:
-            error = failed[0]
-            outcome.set_exception(of_stopping(error) if isinstance(error, StopIteration) else error)
+            fail(outcome, failed[0])
         else:
             outcome.set_result(found[0])
 

@@ -278,12 +278,9 @@ class Stores:
             log.warning("Session %s: not read: %s", session.id, error, extra={"action": "store_failed"})
         finally:
             del self._replaying[session.id]
-            asked = session.id in self._asked
+            if self._came.pop(session.id, None) or session.id in self._asked:
+                self._behind.add(session.id)  # the look broke: nothing overtakes these from memory
             self._asked.discard(session.id)
-            if (
-                self._came.pop(session.id, None) or asked
-            ):  # the look broke: nothing overtakes these from memory
-                self._behind.add(session.id)
 
     async def _look(self, session: Session) -> bool:
         """Stores what the inbox has of the session; returns whether it must be looked at again."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from host.folders.disk import Disk, of_stopping
+from host.folders.disk import Disk, fail
 from host.registry.port import Statements
 from sessiondb.errors import Unavailable
 
@@ -79,8 +79,6 @@ class Grouped(ABC):
                 outcomes.append((self._alone(job), None))
             except self.everybodys:
                 raise
-            except StopIteration as error:
-                outcomes.append((None, of_stopping(error)))
             except Exception as error:  # noqa: BLE001 - handed to the one who asked
                 outcomes.append((None, error))
         return outcomes
@@ -102,13 +100,11 @@ def _tell(waiting: _Waiting, value: Any, failure: Exception | None) -> None:
     if failure is None and waiting.then is not None:
         try:
             waiting.then(value)
-        except StopIteration as error:
-            failure = of_stopping(error)
         except Exception as error:  # noqa: BLE001 - of whoever asked, as what the job raises
             failure = error
     if waiting.future.cancelled():
         return
     if failure is not None:
-        waiting.future.set_exception(failure)
+        fail(waiting.future, failure)
     else:
         waiting.future.set_result(value)

@@ -20,6 +20,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
+from host.folders.disk import Call
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -284,17 +286,13 @@ class Turns:
         """There is no thread."""
 
 
-class _Call:
+class _Call(Call):
     """Made in a later turn of the loop, whose next hears of its end."""
 
-    __slots__ = ("function", "left", "loop", "outcome", "over")
+    __slots__ = ()
 
     def __init__(self, function: Callable[[], Any]) -> None:
-        self.function = function
-        self.loop = asyncio.get_running_loop()
-        self.outcome: asyncio.Future[Any] = self.loop.create_future()
-        self.left: asyncio.Future[None] | None = None  # its caller was cancelled
-        self.over = False
+        super().__init__(function, asyncio.get_running_loop())
         self.loop.call_soon(self.make)
 
     def make(self) -> None:
@@ -304,16 +302,6 @@ class _Call:
             value, failure = None, error
         self.over = True
         self.loop.call_soon(self.end, value, failure)
-
-    def end(self, value: object, failure: BaseException | None) -> None:
-        if self.left is not None and not self.left.done():
-            self.left.set_result(None)
-        if self.outcome.done():
-            return
-        if failure is None:
-            self.outcome.set_result(value)
-        else:
-            self.outcome.set_exception(failure)
 
     async def until_over(self) -> None:
         if self.over:

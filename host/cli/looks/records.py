@@ -21,7 +21,7 @@ from host.governance import words
 from host.mailbox import spaces
 from host.ports import faults
 from host.ports.findings import Finding
-from host.registry import elsewhere, installs, nodes, packs, resumption
+from host.registry import ahead, elsewhere, installs, nodes, packs, resumption
 from host.registry.db import open_registry
 from host.registry.port import Statements
 from host.registry.where import VERSION, noted
@@ -35,7 +35,7 @@ COPIED = 1024**3  # bytes up to which it is looked at in a copy, where looking w
 MOST_TIME = 5.0  # s for the sessions' files
 INSTALLED = "Slack's workspaces"
 MOST_NAMED = 3  # sessions of one kind
-APART = 2.5  # s; a node whose clock is off by less is let be
+APART = ahead.STEP / 2_000  # s; a node whose clock is off by less is let be
 
 
 @dataclass(frozen=True, slots=True)
